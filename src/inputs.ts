@@ -1,0 +1,388 @@
+import { existsSync, statSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
+import * as core from '@actions/core'
+import { parse } from 'csv-parse/sync'
+import { ActionError, messageOf } from './errors.ts'
+import { formatBytes, MIB, parseSize } from './text.ts'
+
+export const CONTAINERS = ['raw', 'qcow2', 'vmdk', 'vdi', 'vhd', 'vhdx'] as const
+export const COMPRESSIONS = ['zst', 'gz', 'xz'] as const
+export const FILESYSTEMS = ['ext4', 'ext3', 'ext2'] as const
+const ACCELERATORS = ['auto', 'kvm', 'tcg'] as const
+
+/** A file to make: a disk container format, compressed as a whole or not. */
+export type Format = Readonly<{
+  container: (typeof CONTAINERS)[number]
+  compression: (typeof COMPRESSIONS)[number] | null
+}>
+export type Filesystem = (typeof FILESYSTEMS)[number]
+export type Accelerator = (typeof ACCELERATORS)[number]
+
+/** A secret of the build: where Docker finds it. Values given inline are written to files by the container stage. */
+export type Secret = Readonly<{ id: string } & ({ value: string } | { path: string } | { variable: string })>
+
+export type BuildInputs = Readonly<{
+  context: string
+  file: string | null
+  target: string | null
+  buildArgs: readonly string[]
+  buildContexts: readonly string[]
+  secrets: readonly Secret[]
+  ssh: readonly string[]
+  labels: readonly string[]
+  addHosts: readonly string[]
+  cacheFrom: readonly string[]
+  cacheTo: readonly string[]
+  noCache: boolean
+  pull: boolean
+  network: string | null
+  builder: string | null
+}>
+
+export type BootInputs = Readonly<{
+  /** Seconds from power-on to the verdict at the latest. */
+  timeout: number
+  successPattern: RegExp | null
+  memoryMiB: number
+  cpus: number
+  accelerator: Accelerator
+}>
+
+export type Inputs = Readonly<{
+  /** What gives the root filesystem: a Dockerfile to build or an image that exists. */
+  source: Readonly<{ kind: 'build'; build: BuildInputs } | { kind: 'image'; reference: string }>
+  platform: string
+  hostname: string | null
+  rootPassword: string | null
+  kernelArgs: string
+  serialConsole: boolean
+  /** Disk size in bytes, a multiple of 1 MiB; null to fit the content. */
+  sizeBytes: number | null
+  /** Free space in bytes that a fitted disk has beyond its content. */
+  extraSpaceBytes: number
+  filesystem: Filesystem
+  name: string
+  /** At least one, without repetition. */
+  formats: readonly Format[]
+  /** Absolute path, or null for a fresh folder. */
+  outputDir: string | null
+  uploadArtifact: boolean
+  retentionDays: number | null
+  /** Null if the boot check is off. */
+  boot: BootInputs | null
+  installTools: boolean
+}>
+
+/** File extension of a format, such as `qcow2` or `raw.zst`. */
+export const extensionOf = (format: Format): string =>
+  format.compression ? `${format.container}.${format.compression}` : format.container
+
+type Problem = string
+
+/** Collects what is wrong with the inputs, so that one run names all of it. */
+class Reader {
+  readonly problems: Problem[] = []
+
+  text(name: string): string {
+    return core.getInput(name)
+  }
+
+  optional(name: string): string | null {
+    return this.text(name) || null
+  }
+
+  wrong(name: string, value: string, allowed: string): void {
+    const shown = value.length > 200 ? `${value.slice(0, 200)}…` : value
+    this.problems.push(`Input ${name} is ${JSON.stringify(shown)}, but ${allowed}`)
+  }
+
+  boolean(name: string): boolean {
+    const value = this.text(name)
+    if (/^(true|True|TRUE)$/.test(value)) return true
+    if (!/^(false|False|FALSE)$/.test(value)) this.wrong(name, value, 'it has to be true or false.')
+    return false
+  }
+
+  oneOf<T extends string>(name: string, allowed: readonly T[], fallback: T): T {
+    const value = this.text(name)
+    const found = allowed.find(candidate => candidate === value)
+    if (found === undefined) this.wrong(name, value, `it has to be one of ${allowed.join(', ')}.`)
+    return found ?? fallback
+  }
+
+  integer(name: string, from: number, to: number, what: string): number {
+    const value = this.text(name)
+    const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN
+    if (number >= from && number <= to) return number
+    this.wrong(name, value, `it has to be a whole number of ${what} from ${from} to ${to}.`)
+    return from
+  }
+
+  size(name: string, least: number): number {
+    const value = this.text(name)
+    const bytes = parseSize(value)
+    if (bytes === null) {
+      this.wrong(name, value, 'it has to be a number with a unit, such as 1500M, 2G or 2GiB.')
+      return least
+    }
+    if (bytes < least || bytes > 1024 ** 4 * 8) {
+      this.wrong(name, value, `it has to be from ${formatBytes(least)} to 8 TiB.`)
+    }
+    return bytes
+  }
+
+  /**
+   * Items of a list input, one a line. As in docker/build-push-action, a line may be quoted as a CSV field to hold newlines
+   * (`"NAME=two\nlines"`, a quote inside doubled); other than there, commas and quotes inside an item reach Docker as they
+   * are.
+   */
+  list(name: string): string[] {
+    const value = this.text(name)
+    try {
+      // No delimiter that a value could hold: each record is one field.
+      const records = parse(value, {
+        delimiter: '\u0000',
+        relax_quotes: true,
+        skip_empty_lines: true,
+        cast: (field, { quoting }) => (quoting ? field : field.trim())
+      }) as string[][]
+      return records.map(([field = '']) => field).filter(Boolean)
+    } catch (error) {
+      this.wrong(name, value, `a quoted item in it does not end as one (${messageOf(error)}).`)
+      return []
+    }
+  }
+
+  /** Items of a list input that have to be `key=value`; both sides non-empty. */
+  pairs(name: string, example: string): [key: string, value: string][] {
+    return this.list(name).flatMap(item => {
+      const at = item.indexOf('=')
+      if (at > 0 && at < item.length - 1) return [[item.slice(0, at).trim(), item.slice(at + 1)]]
+      // The item may be a secret: name its place in the list, not its text.
+      this.problems.push(`Input ${name} holds an item that is not of the form ${example}; write ${example}, one a line.`)
+      return []
+    })
+  }
+}
+
+/**
+ * Reads and validates all inputs; the only reader of them. Masks what is secret before anything else.
+ * @throws ActionError that names every wrong input, its value and what is allowed
+ */
+export function readInputs(env: NodeJS.ProcessEnv = process.env): Inputs {
+  const read = new Reader()
+  const rootPassword = core.getInput('root-password', { trimWhitespace: false }) || null
+  if (rootPassword !== null) core.setSecret(rootPassword)
+  const secrets = readSecrets(read, env)
+
+  const inputs: Inputs = {
+    source: readSource(read, secrets),
+    platform: readPlatform(read),
+    hostname: readHostname(read),
+    rootPassword: checkPassword(read, rootPassword),
+    kernelArgs: readKernelArgs(read),
+    serialConsole: read.boolean('serial-console'),
+    sizeBytes: read.text('size') === 'auto' ? null : roundUp(read.size('size', 16 * MIB), MIB),
+    extraSpaceBytes: read.size('extra-space', 0),
+    filesystem: read.oneOf('filesystem', FILESYSTEMS, 'ext4'),
+    name: readName(read, env),
+    formats: readFormats(read),
+    outputDir: readOutputDir(read),
+    uploadArtifact: read.boolean('upload-artifact'),
+    retentionDays: read.text('retention-days') ? read.integer('retention-days', 1, 400, 'days') : null,
+    boot: readBoot(read),
+    installTools: read.boolean('install-tools')
+  }
+  if (read.problems.length > 0) throw new ActionError(read.problems.join('\n'), 'Wrong input')
+  return inputs
+}
+
+const roundUp = (value: number, multiple: number): number => Math.ceil(value / multiple) * multiple
+
+function readSecrets(read: Reader, env: NodeJS.ProcessEnv): Secret[] {
+  const inline = read.pairs('secrets', 'id=value').map(([id, value]) => {
+    core.setSecret(value)
+    return { id, value }
+  })
+  const files = read.pairs('secret-files', 'id=path').map(([id, path]) => {
+    if (!isFile(path)) read.wrong('secret-files', `${id}=${path}`, 'there is no such file.')
+    return { id, path: resolve(path) }
+  })
+  const variables = read.pairs('secret-envs', 'id=VARIABLE').map(([id, variable]) => {
+    if (env[variable] === undefined) {
+      read.wrong('secret-envs', `${id}=${variable}`, 'there is no such environment variable; set it under env: of the step.')
+    } else core.setSecret(env[variable])
+    return { id, variable }
+  })
+  const secrets = [...inline, ...files, ...variables]
+  for (const { id } of secrets) {
+    if (!/^[\w.-]+$/.test(id)) {
+      read.problems.push(`A secret's id is ${JSON.stringify(id)}, but it has to consist of letters, digits, '_', '.' and '-'.`)
+    }
+  }
+  return secrets
+}
+
+/** Inputs that only a build has, for the message of who gives an image too. */
+const BUILD_ONLY = [
+  ['file', 'target', 'build-args', 'build-contexts', 'secrets', 'secret-files', 'secret-envs', 'ssh', 'labels'],
+  ['add-hosts', 'cache-from', 'cache-to', 'network', 'builder']
+].flat()
+
+function readSource(read: Reader, secrets: readonly Secret[]): Inputs['source'] {
+  const reference = read.optional('image')
+  if (reference !== null) {
+    if (!/^[\w][\w.:/@-]*$/.test(reference)) {
+      read.wrong('image', reference, 'it has to be an image reference, such as debian:bookworm.')
+    }
+    const given = BUILD_ONLY.filter(name => read.text(name) !== '')
+    if (given.length > 0) read.wrong('image', reference, `an image is not built: leave out ${given.join(', ')}.`)
+    return { kind: 'image', reference }
+  }
+  return {
+    kind: 'build',
+    build: {
+      ...readContext(read),
+      target: read.optional('target'),
+      buildArgs: read.list('build-args'),
+      buildContexts: read.pairs('build-contexts', 'name=path').map(pair => pair.join('=')),
+      secrets,
+      ssh: read.list('ssh'),
+      labels: read.list('labels'),
+      addHosts: read.list('add-hosts'),
+      cacheFrom: read.list('cache-from'),
+      cacheTo: read.list('cache-to'),
+      noCache: read.boolean('no-cache'),
+      pull: read.boolean('pull'),
+      network: read.optional('network'),
+      builder: read.optional('builder')
+    }
+  }
+}
+
+/** Whether Docker fetches the context itself: a Git repository or an archive by URL. */
+const isRemote = (context: string): boolean => /^(https?:\/\/|git:\/\/|ssh:\/\/|git@|github\.com\/)/.test(context)
+
+function readContext(read: Reader): { context: string; file: string | null } {
+  const context = read.text('context')
+  const file = read.optional('file')
+  if (isRemote(context)) return { context, file }
+  if (!isFolder(context)) {
+    read.wrong('context', context, `there is no such folder (looked in ${process.cwd()}).`)
+    return { context, file }
+  }
+  const dockerfile = resolve(file ?? join(context, 'Dockerfile'))
+  if (!isFile(dockerfile)) {
+    const hint = existsSync(dockerfile) ? `${dockerfile} is not a file` : `there is no file ${dockerfile}`
+    if (file) read.wrong('file', file, `${hint}; give the path of the Dockerfile.`)
+    else read.wrong('context', context, `${hint}; add a Dockerfile there or name it with file.`)
+  }
+  return { context: resolve(context), file: file === null ? null : dockerfile }
+}
+
+function readPlatform(read: Reader): string {
+  const platform = read.text('platform')
+  if (!/^linux\/(amd64|x86_64|x86-64)$/.test(platform)) {
+    read.wrong('platform', platform, 'linux/amd64 is the only platform supported for now.')
+  }
+  return 'linux/amd64'
+}
+
+function readHostname(read: Reader): string | null {
+  const hostname = read.optional('hostname')
+  if (hostname !== null && !isHostname(hostname)) {
+    read.wrong('hostname', hostname, 'it has to be at most 64 letters, digits, hyphens and dots, as in RFC 1123.')
+  }
+  return hostname
+}
+
+/** Whether the text is a host name by RFC 1123 within Linux' limit of 64 characters. */
+export const isHostname = (text: string): boolean =>
+  text.length <= 64 && text.split('.').every(label => /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(label))
+
+function checkPassword(read: Reader, password: string | null): string | null {
+  // The hashing program reads one line of at most 256 bytes and would cut the rest off silently.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
+  if (password !== null && (/[\u0000-\u001f\u007f]/.test(password) || Buffer.byteLength(password) > 255)) {
+    read.problems.push('Input root-password holds a control character or more than 255 bytes; give one line of text.')
+  }
+  return password
+}
+
+function readKernelArgs(read: Reader): string {
+  const args = read.text('kernel-args').split(/\s+/).join(' ')
+  if (!/^[\x20-\x7e]*$/.test(args) || args.length > 1024) {
+    read.wrong('kernel-args', args, 'it has to be at most 1024 printable ASCII characters.')
+  }
+  return args
+}
+
+function readName(read: Reader, env: NodeJS.ProcessEnv): string {
+  const given = read.optional('name')
+  if (given === null) {
+    const own = env.GITHUB_REPOSITORY?.split('/').pop() || basename(process.cwd())
+    return own.replace(/[^\w.-]+/g, '-').replace(/^[-.]+/, '').slice(0, 100) || 'disk'
+  }
+  // What file systems and the artifact service refuse, and what a program could take for an option.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
+  if (/[\u0000-\u001f\u007f":<>|*?\\/]|^[-.]/.test(given) || Buffer.byteLength(given) > 128) {
+    read.wrong('name', given, 'it has to be at most 128 bytes without any of " : < > | * ? \\ / and control characters, not beginning with - or a dot.')
+  }
+  return given
+}
+
+function readFormats(read: Reader): Format[] {
+  const words = read.text('formats').split(/[\s,]+/).filter(Boolean)
+  const formats = new Map<string, Format>()
+  const unknown: string[] = []
+  for (const word of words) {
+    const [container, compression, ...rest] = word.split('.')
+    const format = {
+      container: CONTAINERS.find(known => known === container),
+      compression: compression === undefined ? null : COMPRESSIONS.find(known => known === compression)
+    }
+    if (format.container === undefined || format.compression === undefined || rest.length > 0) unknown.push(word)
+    else formats.set(word, { container: format.container, compression: format.compression })
+  }
+  if (unknown.length > 0 || words.length === 0) {
+    const allowed = `${CONTAINERS.join(', ')}, each also with .${COMPRESSIONS.join(', .')}`
+    read.wrong('formats', unknown.join(', '), `each format has to be one of ${allowed}.`)
+  }
+  return [...formats.values()]
+}
+
+function readOutputDir(read: Reader): string | null {
+  const folder = read.optional('output-dir')
+  if (folder !== null && existsSync(folder) && !isFolder(folder)) {
+    read.wrong('output-dir', folder, 'that exists and is not a folder.')
+  }
+  return folder === null ? null : resolve(folder)
+}
+
+function readBoot(read: Reader): BootInputs | null {
+  const boot = {
+    timeout: read.integer('boot-timeout', 1, 21_600, 'seconds'),
+    successPattern: readPattern(read),
+    memoryMiB: Math.floor(read.size('memory', 64 * MIB) / MIB),
+    cpus: read.integer('cpus', 1, 64, 'processors'),
+    accelerator: read.oneOf('accelerator', ACCELERATORS, 'auto')
+  }
+  return read.boolean('boot-test') ? boot : null
+}
+
+function readPattern(read: Reader): RegExp | null {
+  const pattern = read.optional('boot-success-pattern')
+  if (pattern === null) return null
+  try {
+    const expression = new RegExp(pattern)
+    // Such a pattern would call any machine good before it has said a word.
+    if (expression.test('')) read.wrong('boot-success-pattern', pattern, 'it matches an empty line; name what the line has to hold.')
+    return expression
+  } catch (error) {
+    read.wrong('boot-success-pattern', pattern, `it is not a regular expression (${messageOf(error)}).`)
+    return null
+  }
+}
+
+const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
