@@ -155,7 +155,8 @@ async function readExported(host: Host, name: string): Promise<Tree> {
       const size = header.size ?? 0
       const link = kind === 'l' ? (header.linkname ?? '') : null
       const isFurtherName = header.type === 'link'
-      const entry = { kind, mode: header.mode ?? 0, size: link?.length ?? size, link }
+      const { mode = 0, uid = 0, gid = 0 } = header
+      const entry = { kind, mode, uid, gid, size: link?.length ?? size, link }
       index.add(path, isFurtherName ? (index.entry(header.linkname ?? '') ?? entry) : entry, roundToBlocks(size), !isFurtherName)
     }
     stream.on('end', next)

@@ -11,8 +11,8 @@ import { inert, quoteArgv } from './text.ts'
 export type CommandResult = Readonly<{ exitCode: number; stdout: string; stderr: string }>
 
 export type CommandOptions = Readonly<{
-  /** Text for the standard input; without it the input is empty. */
-  input?: string
+  /** What the standard input holds; without it the input is empty. */
+  input?: string | Buffer
   /** Variables to add to the environment; for a root command they go through `env`, since sudo drops the rest. */
   env?: Readonly<Record<string, string>>
   cwd?: string

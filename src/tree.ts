@@ -5,6 +5,8 @@ export type Entry = Readonly<{
   kind: FileKind
   /** Permission bits, setuid and sticky included. */
   mode: number
+  uid: number
+  gid: number
   /** Apparent size in bytes. */
   size: number
   /** Target of a symbolic link as it is written in the image. */
@@ -118,13 +120,13 @@ export class TreeIndex {
   }
 }
 
-const ROOT: Entry = { kind: 'd', mode: 0o755, size: 0, link: null }
+const ROOT: Entry = { kind: 'd', mode: 0o755, uid: 0, gid: 0, size: 0, link: null }
 
 export const roundToBlocks = (bytes: number): number => Math.ceil(bytes / BLOCK) * BLOCK
 
 /** Format for find(1) that {@link FindParser} reads: fields end with NUL, since names may hold anything else. */
-export const FIND_FORMAT = ['%y', '%m', '%s', '%b', '%n', '%i', '%P', '%l'].map(field => `${field}\\0`).join('')
-const FIELDS = 8
+export const FIND_FORMAT = ['%y', '%m', '%U', '%G', '%s', '%b', '%n', '%i', '%P', '%l'].map(field => `${field}\\0`).join('')
+const FIELDS = 10
 
 /** Reads the output of `find ROOT -printf FIND_FORMAT` into an index, in chunks of any size. */
 export class FindParser {
@@ -147,13 +149,20 @@ export class FindParser {
     this.#rest = data.subarray(from)
   }
 
-  #add([kind = '', mode = '', size = '', blocks = '', names = '', inode = '', path = '', link = '']: string[]): void {
+  #add([kind = '', mode = '', uid = '', gid = '', size = '', blocks = '', names = '', inode = '', path = '', link = '']: string[]): void {
     if (path === '') return
     const first = Number(names) < 2 || kind === 'd' || !this.#seen.has(inode)
     if (first && Number(names) > 1 && kind !== 'd') this.#seen.add(inode)
     this.index.add(
       path,
-      { kind: kind as FileKind, mode: Number.parseInt(mode, 8), size: Number(size), link: kind === 'l' ? link : null },
+      {
+        kind: kind as FileKind,
+        mode: Number.parseInt(mode, 8),
+        uid: Number(uid),
+        gid: Number(gid),
+        size: Number(size),
+        link: kind === 'l' ? link : null
+      },
       Math.min(Number(blocks) * 512, roundToBlocks(Number(size))),
       first
     )

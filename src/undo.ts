@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { messageOf } from './errors.ts'
@@ -14,6 +14,8 @@ export type Resource =
   | Readonly<{ kind: 'mount'; target: string }>
   | Readonly<{ kind: 'loop'; file: string }>
   | Readonly<{ kind: 'folder'; path: string }>
+  /** A folder made for results: it goes only if there are none. */
+  | Readonly<{ kind: 'empty-folder'; path: string }>
   | Readonly<{ kind: 'mode'; path: string; mode: string }>
 
 type Journal = Readonly<{ owner: ProcessIdentity; resources: readonly Resource[] }>
@@ -157,6 +159,7 @@ function describe(resource: Resource): string {
     case 'loop':
       return `loop device of ${resource.file}`
     case 'folder':
+    case 'empty-folder':
       return `folder ${resource.path}`
     case 'mode':
       return `mode of ${resource.path}`
@@ -199,6 +202,13 @@ async function release(host: Host, resource: Resource): Promise<void> {
       rmSync(resource.path, { recursive: true, force: true })
       return
     }
+    case 'empty-folder':
+      try {
+        rmdirSync(resource.path)
+      } catch (error) {
+        if (!['ENOTEMPTY', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+      }
+      return
     case 'mode':
       await host.runAsRoot(['chmod', resource.mode, resource.path], options)
   }

@@ -1,0 +1,44 @@
+/** The virtual machine of a boot check. */
+export type Machine = Readonly<{
+  /** Name by which its process is found again. */
+  name: string
+  accelerator: 'kvm' | 'tcg'
+  memoryMiB: number
+  cpus: number
+  /** qcow2 overlay on the disk, thrown away afterwards. */
+  overlay: string
+  /** Path of the QMP socket. */
+  monitor: string
+}>
+
+/** The command that starts the machine; its first serial port is the command's standard input and output. */
+export function qemuArgv(machine: Machine): string[] {
+  const disk = {
+    driver: 'qcow2',
+    'node-name': 'disk',
+    // The overlay is thrown away: what the guest flushes need not reach the host's disk.
+    cache: { 'no-flush': true },
+    file: { driver: 'file', filename: machine.overlay }
+  }
+  return [
+    ...['qemu-system-x86_64', '-name', machine.name, '-nodefaults', '-no-user-config', '-display', 'none'],
+    // Without graphics SeaBIOS speaks on the serial port, so that "No bootable device" is seen.
+    ...['-machine', 'q35,graphics=off', '-accel', machine.accelerator === 'tcg' ? 'tcg,thread=multi' : 'kvm'],
+    // All that a machine of today has: recent distributions are built for x86-64-v2 and v3.
+    ...['-cpu', machine.accelerator === 'tcg' ? 'max,la57=off' : 'host'],
+    ...['-m', `${machine.memoryMiB}M`, '-smp', `${machine.cpus}`],
+    ...['-blockdev', JSON.stringify(disk), '-device', 'virtio-blk-pci,drive=disk,bootindex=1'],
+    // A network that answers DHCP, so that nothing waits for an address, and leads nowhere: the guest is a stranger.
+    ...['-netdev', 'user,id=net,restrict=on', '-device', 'virtio-net-pci,netdev=net,romfile='],
+    ...['-device', 'virtio-rng-pci', '-serial', 'stdio'],
+    ...['-chardev', monitorSocket(machine.monitor), '-mon', 'chardev=monitor,mode=control'],
+    // A machine that resets has not come up; with this it ends instead, and QMP tells which it was.
+    ...['-no-reboot', '-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny']
+  ]
+}
+
+/** QEMU takes no JSON here; in its option syntax a comma in a value is doubled. */
+const monitorSocket = (path: string): string => `socket,id=monitor,path=${path.replaceAll(',', ',,')},server=on,wait=off`
+
+/** What QEMU says on standard error when KVM is there and does not work. */
+export const KVM_FAILURE = /KVM internal error|failed to initialize kvm|Could not access KVM|kvm.*(?:not supported|failed)|invalid accelerator kvm/i

@@ -1,0 +1,291 @@
+import { mkdirSync, mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as core from '@actions/core'
+import { BootFailure, type BootResult, checkBoot } from './boot-check/boot-check.ts'
+import { installLoader, planLoader, writeBootCode } from './bootloader.ts'
+import { type Container, obtainImage, openContainer } from './container.ts'
+import { checkSpace, createDisk, type DiskPlan, fillDisk, finishDisk, type MountedDisk, mountDisk, planDisk } from './disk.ts'
+import { planEdits, readEditedFiles } from './edits.ts'
+import { ActionError, messageOf } from './errors.ts'
+import { type MadeFile, makeFormats, settle, writeChecksums } from './formats.ts'
+import { Host } from './host.ts'
+import { type Inputs, isHostname, readInputs } from './inputs.ts'
+import { hashPassword } from './password.ts'
+import { preflight } from './preflight.ts'
+import type { Artifact } from './publish.ts'
+import { addSummary, failureMarkdown, type Report, startCommand, summaryMarkdown, writeReport } from './report.ts'
+import { findSystem, type System } from './rootfs.ts'
+import { Stages } from './stages.ts'
+import { savePackagesLater, saveRun } from './state.ts'
+import { formatBytes, formatSeconds, inert } from './text.ts'
+import { bootCodePath, installTools, missingTools, moduleFolder, type Tool, type ToolsResult } from './tools.ts'
+import { Undo } from './undo.ts'
+
+/** The first run of the action: from inputs to published files. Sets the exit code; never rejects. */
+export async function main(): Promise<void> {
+  const cancellation = new AbortController()
+  const cancel = (signal: NodeJS.Signals): void =>
+    cancellation.abort(new ActionError(`Cancelled by ${signal}.`, 'Cancelled'))
+  process.on('SIGINT', cancel).on('SIGTERM', cancel)
+  let undo: Undo | null = null
+  try {
+    const inputs = readInputs()
+    const host = new Host(cancellation.signal)
+    undo = Undo.begin(host)
+    saveRun(undo.runId)
+    await makeImage(host, undo, inputs)
+  } catch (error) {
+    await fail(error)
+  }
+  for (const problem of (await undo?.releaseAll()) ?? []) core.warning(inert(problem), { title: 'Not cleaned up' })
+}
+
+async function fail(error: unknown): Promise<void> {
+  const title = error instanceof ActionError ? error.title : 'docker-to-disk failed'
+  // Foreign text in the message must not become a workflow command of its own.
+  core.error(messageOf(error).split('\n').map(inert).join('\n'), { title })
+  if (!(error instanceof ActionError) && error instanceof Error) core.info(inert(error.stack ?? ''))
+  process.exitCode = core.ExitCode.Failure
+  await addSummary(failureMarkdown(title, messageOf(error))).catch(() => {})
+}
+
+/** What the stages share: the machine, what was taken from it, what is wanted, and where things lie. */
+type Run = Readonly<{
+  host: Host
+  undo: Undo
+  inputs: Inputs
+  stages: Stages
+  outputDir: string
+  workDir: string
+  /** The raw disk while it is made. */
+  disk: string
+  serialLog: string
+}>
+
+async function makeImage(host: Host, undo: Undo, inputs: Inputs): Promise<void> {
+  const stages = new Stages()
+  const outputDir = makeOutputDir(undo, inputs)
+  const workDir = join(outputDir, `.docker-to-disk-${undo.runId}`)
+  const disk = join(workDir, 'disk.raw')
+  const serialLog = join(outputDir, `${inputs.name}.console.log`)
+  const run: Run = { host, undo, inputs, stages, outputDir, workDir, disk, serialLog }
+
+  const tools = new BackgroundTools(host, await stages.run('Preflight', () => prepare(run)))
+  try {
+    const image = await stages.run('Container image', () => obtainImage(host, inputs, workDir))
+    const container = await stages.run('File tree', () => openTree(run, image))
+    const system = await stages.run('Root filesystem', () => findSystem(container))
+    await stages.run('Tools', () => tools.finish())
+    const { plan, mounted } = await stages.run('Disk', () => makeDisk(run, container, system))
+    await stages.run('Boot loader', () => makeBootable(run, container, plan, mounted))
+    const made = await stages.run(inputs.boot === null ? 'Formats' : 'Boot check and formats', () => checkAndConvert(run))
+    await publish(run, { image, system, plan, ...made })
+  } finally {
+    await tools.settled()
+  }
+}
+
+function makeOutputDir(undo: Undo, { outputDir }: Inputs): string {
+  try {
+    if (outputDir !== null) {
+      mkdirSync(outputDir, { recursive: true })
+      return outputDir
+    }
+    const fresh = mkdtempSync(join(process.env.RUNNER_TEMP || tmpdir(), 'docker-to-disk-'))
+    undo.register({ kind: 'empty-folder', path: fresh })
+    return fresh
+  } catch (error) {
+    throw new ActionError(`The output folder cannot be made: ${messageOf(error)}. Set output-dir to a folder that can be written.`, 'No output folder')
+  }
+}
+
+/** Gives back what dead runs left, looks at the machine, and takes a work folder. Resolves to the tools to install. */
+async function prepare({ host, undo, inputs, outputDir, workDir }: Run): Promise<Tool[]> {
+  for (const abandoned of Undo.abandoned(host)) {
+    core.info(`Cleaning up after a run on this machine that was killed (${abandoned.runId}).`)
+    for (const problem of await abandoned.releaseAll()) core.warning(inert(problem), { title: 'Not cleaned up' })
+  }
+  await preflight(host, outputDir)
+  const missing = missingTools(host, inputs)
+  undo.register({ kind: 'folder', path: workDir })
+  try {
+    mkdirSync(workDir, { mode: 0o700 })
+  } catch (error) {
+    throw new ActionError(`The output folder cannot be written: ${messageOf(error)}.`, 'No output folder')
+  }
+  return missing
+}
+
+/** Tools are installed while Docker builds; their log is held back until their own stage. */
+class BackgroundTools {
+  readonly #work: Promise<ToolsResult>
+  #print: ((line: string) => void) | null = null
+  readonly #held: string[] = []
+
+  constructor(host: Host, missing: readonly Tool[]) {
+    this.#work = installTools(host, missing, line => (this.#print ? this.#print(line) : this.#held.push(line)))
+    // Whoever awaits it sees the failure; until then it is no unhandled one.
+    this.#work.catch(() => {})
+  }
+
+  async finish(): Promise<void> {
+    this.#held.forEach(line => core.info(line))
+    this.#print = core.info
+    const { installed, source, save } = await this.#work
+    core.info(source === 'present' ? 'All programs are present.' : `Installed from the ${source}: ${installed.join(', ')}`)
+    if (save) savePackagesLater(save)
+  }
+
+  /** Package managers are not interrupted by a failure elsewhere, which would leave half-installed packages. */
+  async settled(): Promise<void> {
+    await this.#work.catch(() => {})
+  }
+}
+
+async function openTree({ host, undo, workDir }: Run, image: string): Promise<Container> {
+  const container = await openContainer(host, undo, image, workDir)
+  const { inodes, bytes } = container.index.measure
+  core.info(`${inodes} files and folders, ${formatBytes(bytes)}`)
+  return container
+}
+
+async function makeDisk(run: Run, container: Container, system: System): Promise<{ plan: DiskPlan; mounted: MountedDisk }> {
+  const { host, undo, inputs, workDir, disk } = run
+  const { index } = container
+  const plan = planDisk(index.measure, inputs)
+  checkSpace(workDir, plan, index.measure, inputs)
+  core.info(`Disk of ${formatBytes(plan.sizeBytes)}: MBR, disk id ${plan.diskId}, one bootable ${plan.filesystem} partition, UUID ${plan.uuid}`)
+  const edits = planEdits({
+    index,
+    initSystem: system.init.system,
+    files: await readEditedFiles(container),
+    hostname: inputs.hostname,
+    fallbackHostname: isHostname(inputs.name) ? inputs.name : 'localhost',
+    passwordHash: inputs.rootPassword === null ? null : await hashPassword(host, inputs.rootPassword),
+    // The last number makes fsck look at it first; what it cannot repair keeps the filesystem read-only.
+    rootMount: `UUID=${plan.uuid} / ${plan.filesystem} rw,relatime,errors=remount-ro 0 1`
+  })
+  const loader = planLoader(index, plan, system.kernels, { ...inputs, moduleFolder: moduleFolder() })
+  await createDisk(host, plan, disk)
+  const mounted = await mountDisk(host, undo, plan, disk, workDir)
+  await fillDisk(host, mounted, container, [...edits, ...loader])
+  core.info(`Written anew or removed in the image: ${[...edits, ...loader].map(edit => `/${edit.path}`).join(', ')}`)
+  return { plan, mounted }
+}
+
+async function makeBootable({ host, undo, disk }: Run, container: Container, plan: DiskPlan, mounted: MountedDisk): Promise<void> {
+  await installLoader(host, container.index, mounted.mountPoint)
+  await finishDisk(host, undo, plan, mounted)
+  writeBootCode(disk, bootCodePath())
+}
+
+/** Boots the disk while its formats are made; neither is of use if the other fails. */
+async function checkAndConvert({ host, undo, inputs, disk, serialLog, workDir }: Run): Promise<{ boot: BootResult | null; files: MadeFile[] }> {
+  const stop = new AbortController()
+  const converting = makeFormats(new Host(AbortSignal.any([host.cancelled, stop.signal])), disk, inputs.formats, inputs.name, workDir)
+  converting.catch(() => {})
+  let boot: BootResult | null = null
+  try {
+    if (inputs.boot !== null) {
+      boot = await checkBoot(host, undo, { disk, boot: inputs.boot, serialLog, workDir })
+      core.info(`The image boots: ${inert(boot.evidence)} after ${formatSeconds(boot.seconds)} under ${boot.accelerator.toUpperCase()}`)
+    }
+    return { boot, files: await converting }
+  } catch (error) {
+    stop.abort(error)
+    await converting.catch(() => {})
+    if (error instanceof BootFailure) await publishConsole(inputs, serialLog)
+    throw error
+  }
+}
+
+/** All that is published of an image that does not boot. */
+async function publishConsole({ uploadArtifact, retentionDays }: Inputs, serialLog: string): Promise<void> {
+  core.setOutput('serial-log', serialLog)
+  if (!uploadArtifact) return
+  try {
+    const { uploadFiles } = await import('./publish.ts')
+    await uploadFiles([serialLog], retentionDays, new Map())
+  } catch (error) {
+    // The reason why the image does not boot is the error to report.
+    core.warning(inert(messageOf(error)), { title: 'Console log not uploaded' })
+  }
+}
+
+type Made = Readonly<{ image: string; system: System; plan: DiskPlan; boot: BootResult | null; files: readonly MadeFile[] }>
+
+/** Gives the files their final names, uploads them, and tells about them in report, outputs and summary. */
+async function publish(run: Run, made: Made): Promise<void> {
+  const { host, inputs, stages, outputDir, workDir, serialLog } = run
+  const files = made.files.map(({ name, path, size, sha256 }) => ({ from: path, name, path: join(outputDir, name), size, sha256 }))
+  const checksums = join(outputDir, 'SHA256SUMS')
+  const reportPath = join(outputDir, `${inputs.name}.report.json`)
+  const report = (): Report => {
+    const { system, plan, boot } = made
+    return {
+      name: inputs.name,
+      source: inputs.source.kind === 'image' ? inputs.source.reference : inputs.source.build.context,
+      distribution: system.distribution.name,
+      kernelVersion: system.kernels[0].version,
+      kernels: system.kernels.map(kernel => kernel.version),
+      init: `${system.init.path} (${system.init.system})`,
+      disk: plan,
+      boot: {
+        result: boot === null ? 'skipped' : 'passed',
+        seconds: boot?.seconds ?? null,
+        accelerator: boot?.accelerator ?? null,
+        evidence: boot?.evidence ?? null
+      },
+      files: files.map(({ from: _, ...file }) => file),
+      stages: stages.times,
+      // The clock of performance.now() starts with the process.
+      totalSeconds: performance.now() / 1000,
+      rootPrograms: host.rootPrograms
+    }
+  }
+  const artifacts = await stages.run('Publish', async () => {
+    for (const { from, path } of files) settle(from, path)
+    const sums = join(workDir, `${inputs.name}.SHA256SUMS`)
+    writeChecksums(files, sums)
+    writeReport(report(), reportPath)
+    const uploaded = inputs.uploadArtifact ? await upload([...files.map(file => file.path), sums, ...(made.boot ? [serialLog] : []), reportPath]) : []
+    settle(sums, checksums)
+    return uploaded
+  })
+
+  async function upload(paths: readonly string[]): Promise<Artifact[]> {
+    const { uploadFiles } = await import('./publish.ts')
+    return uploadFiles(paths, inputs.retentionDays, new Map(files.map(file => [file.path, file.sha256])))
+  }
+
+  const complete = report()
+  writeReport(complete, reportPath)
+  setOutputs(complete, artifacts, { checksums, reportPath, serialLog })
+  await addSummary(summaryMarkdown(complete, artifacts))
+  const start = files.map(file => startCommand(file.path)).find(command => command !== null)
+  core.info(`Made ${files.map(file => file.path).join(', ')}${start ? `\nStart it with: ${start}` : ''}`)
+}
+
+function setOutputs(report: Report, artifacts: readonly Artifact[], paths: { checksums: string; reportPath: string; serialLog: string }): void {
+  const [first] = report.files
+  const artifact = artifacts.find(({ name }) => name === first?.name)
+  const outputs: Record<string, string | number> = {
+    image: first?.path ?? '',
+    files: [...report.files.map(file => file.path), paths.checksums].join('\n'),
+    checksums: paths.checksums,
+    'size-bytes': first?.size ?? 0,
+    distribution: report.distribution,
+    'kernel-version': report.kernelVersion,
+    'boot-result': report.boot.result,
+    'boot-seconds': report.boot.seconds?.toFixed(1) ?? '',
+    accelerator: report.boot.accelerator ?? '',
+    'serial-log': report.boot.result === 'passed' ? paths.serialLog : '',
+    report: paths.reportPath,
+    'artifact-id': artifact?.id ?? '',
+    'artifact-url': artifact?.url ?? '',
+    'artifact-digest': artifact?.digest ?? '',
+    artifacts: JSON.stringify(artifacts)
+  }
+  for (const [name, value] of Object.entries(outputs)) core.setOutput(name, value)
+}

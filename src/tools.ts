@@ -1,0 +1,212 @@
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as core from '@actions/core'
+import { MBR_PLACES, MODULE_FOLDERS } from './bootloader.ts'
+import { ActionError, messageOf } from './errors.ts'
+import type { Host } from './host.ts'
+import type { Inputs } from './inputs.ts'
+import { inert } from './text.ts'
+
+/** A host program, or file, that the run needs and the Debian or Ubuntu package that brings it. */
+export type Tool = Readonly<{ package: string } & ({ program: string } | { file: string; places: readonly string[] })>
+
+/** Programs and files that a run with these inputs needs on the host. */
+export function neededTools(inputs: Inputs): Tool[] {
+  const program = (name: string, pkg: string): Tool => ({ program: name, package: pkg })
+  const compresses = (compression: string): boolean => inputs.formats.some(format => format.compression === compression)
+  const converts = inputs.boot !== null || inputs.formats.some(format => format.container !== 'raw')
+  return [
+    program('extlinux', 'extlinux'),
+    { file: 'mbr.bin', places: MBR_PLACES, package: 'syslinux-common' },
+    { file: 'menu.c32', places: MODULE_FOLDERS.map(folder => `${folder}/menu.c32`), package: 'syslinux-common' },
+    program('sfdisk', 'fdisk'),
+    program('mke2fs', 'e2fsprogs'),
+    program('losetup', 'mount'),
+    program('tar', 'tar'),
+    program('find', 'findutils'),
+    ...(inputs.rootPassword === null ? [] : [program('openssl', 'openssl')]),
+    ...(converts ? [program('qemu-img', 'qemu-utils')] : []),
+    ...(inputs.boot === null ? [] : [program('qemu-system-x86_64', 'qemu-system-x86')]),
+    ...(compresses('zst') ? [program('zstd', 'zstd')] : []),
+    ...(compresses('gz') ? [program('pigz', 'pigz')] : []),
+    ...(compresses('xz') ? [program('xz', 'xz-utils')] : [])
+  ]
+}
+
+const namesOf = (tools: readonly Tool[]): string => tools.map(tool => ('program' in tool ? tool.program : tool.file)).join(', ')
+
+const packagesOf = (tools: readonly Tool[]): string[] => [...new Set(tools.map(tool => tool.package))].sort()
+
+/** Where the MBR's code lies on this machine. */
+export const bootCodePath = (): string => MBR_PLACES.find(place => existsSync(place)) ?? MBR_PLACES[0]
+
+/** Where the boot loader's modules lie on this machine. */
+export const moduleFolder = (): string | null => MODULE_FOLDERS.find(folder => existsSync(join(folder, 'menu.c32'))) ?? null
+
+function isPresent(host: Host, tool: Tool): boolean {
+  return 'program' in tool ? host.which(tool.program) !== null : tool.places.some(place => existsSync(place))
+}
+
+/** What installing did, for the report and for the post step, which saves the packages. */
+export type ToolsResult = Readonly<{
+  installed: readonly string[]
+  source: 'present' | 'cache' | 'network'
+  /** Folder and key under which the packages are to be saved; null if there is nothing new. */
+  save: PackageCache | null
+}>
+
+export type PackageCache = Readonly<{ folder: string; key: string }>
+
+/**
+ * Where packages are kept from the first run to the post step. The path is part of what the cache finds an entry by, so it is
+ * the same in every run of a runner; a runner has one job at a time and a RUNNER_TEMP of its own.
+ */
+export const packageFolder = {
+  path: (): string => join(process.env.RUNNER_TEMP || tmpdir(), 'docker-to-disk-apt'),
+  remove: (): void => rmSync(packageFolder.path(), { recursive: true, force: true })
+}
+
+const APT_OPTIONS = [
+  ...['-o', 'Acquire::Retries=3', '-o', 'Acquire::http::Timeout=20', '-o', 'Acquire::https::Timeout=20'],
+  ...['-o', 'DPkg::Lock::Timeout=120', '-o', 'APT::Install-Recommends=false']
+]
+const APT_ENV = { DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1' }
+const APT_LIMIT = 5 * 60_000
+
+/**
+ * What of the needed tools this machine lacks.
+ * @throws ActionError that names them if they may not or cannot be installed
+ */
+export function missingTools(host: Host, inputs: Inputs): Tool[] {
+  const missing = neededTools(inputs).filter(tool => !isPresent(host, tool))
+  if (missing.length === 0) return []
+  const words = `Missing on this machine: ${namesOf(missing)}`
+  if (!inputs.installTools) {
+    const command = `sudo apt-get install ${packagesOf(missing).join(' ')}`
+    throw new ActionError(`${words}. Set install-tools to true, or install them before: ${command}`, 'Missing programs')
+  }
+  if (host.which('apt-get') === null) {
+    throw new ActionError(
+      `${words}; it has no apt-get to install them with. Install them by hand, or use a Debian or Ubuntu runner.`,
+      'Missing programs'
+    )
+  }
+  return missing
+}
+
+/**
+ * Installs the missing tools, from the Actions cache if it has their packages, else from the network.
+ * @throws ActionError that names what could not be installed
+ */
+export async function installTools(host: Host, missing: readonly Tool[], onLine: (line: string) => void): Promise<ToolsResult> {
+  if (missing.length === 0) return { installed: [], source: 'present', save: null }
+  const packages = packagesOf(missing)
+  onLine(`Missing: ${namesOf(missing)}`)
+  const folder = packageFolder.path()
+  mkdirSync(folder, { recursive: true })
+  const cache = { folder, key: cacheKey(packages) }
+  const restored = await restorePackages(cache, onLine)
+  if (restored && (await installFiles(host, folder, onLine)) && missing.every(tool => isPresent(host, tool))) {
+    return { installed: packages, source: 'cache', save: null }
+  }
+  await installFromNetwork(host, packages, folder, onLine)
+  const still = missing.filter(tool => !isPresent(host, tool))
+  if (still.length > 0) {
+    throw new ActionError(`Installed ${packages.join(', ')}, but ${namesOf(still)} is still missing.`, 'Missing programs')
+  }
+  // What the cache holds under this key did not do: it cannot be overwritten, so it is not saved again.
+  return { installed: packages, source: 'network', save: restored ? null : cache }
+}
+
+/** The packages fit the machine they were chosen for: its image and version where it has one, else its distribution. */
+function cacheKey(packages: readonly string[]): string {
+  const { ImageOS, ImageVersion } = process.env
+  const machine = ImageOS ? `${ImageOS}-${ImageVersion ?? ''}` : osRelease()
+  const hash = createHash('sha256').update(packages.join(' ')).digest('hex').slice(0, 16)
+  return `docker-to-disk-apt-${machine}-${process.arch}-${hash}`
+}
+
+function osRelease(): string {
+  try {
+    const text = readFileSync('/etc/os-release', 'utf8')
+    const value = (name: string): string => new RegExp(`^${name}="?([^"\\n]*)`, 'm').exec(text)?.[1] ?? ''
+    return `${value('ID')}-${value('VERSION_ID')}`
+  } catch {
+    return 'unknown'
+  }
+}
+
+async function restorePackages({ folder, key }: PackageCache, onLine: (line: string) => void): Promise<boolean> {
+  try {
+    // Loaded when needed: it is most of the bundle.
+    const cache = await import('@actions/cache')
+    if (!cache.isFeatureAvailable()) return false
+    const hit = await cache.restoreCache(packagePaths(folder), key)
+    onLine(hit ? `Restored the packages from the cache (${key})` : `The cache has no packages (${key})`)
+    return hit !== undefined
+  } catch (error) {
+    onLine(`The cache does not answer: ${inert(messageOf(error))}`)
+    return false
+  }
+}
+
+/** Saves the packages for the next run; never throws. */
+export async function savePackages({ folder, key }: PackageCache): Promise<void> {
+  try {
+    const cache = await import('@actions/cache')
+    if (!cache.isFeatureAvailable() || debFiles(folder).length === 0) return
+    await cache.saveCache(packagePaths(folder), key)
+    core.info(`Saved the packages of the installed programs (${key}).`)
+  } catch (error) {
+    core.info(`The packages were not saved: ${inert(messageOf(error))}`)
+  }
+}
+
+const packagePaths = (folder: string): string[] => [join(folder, '*.deb')]
+
+const debFiles = (folder: string): string[] =>
+  readdirSync(folder)
+    .filter(name => name.endsWith('.deb'))
+    .map(name => join(folder, name))
+
+async function installFiles(host: Host, folder: string, onLine: (line: string) => void): Promise<boolean> {
+  const files = debFiles(folder)
+  if (files.length === 0) return false
+  const installed = await apt(host, ['install', '--yes', '--no-download', '--', ...files], onLine)
+  if (!installed) onLine('The packages from the cache do not fit this machine.')
+  return installed
+}
+
+async function installFromNetwork(host: Host, packages: readonly string[], folder: string, onLine: (line: string) => void): Promise<void> {
+  // Two tries: mirrors change under the feet of a list that is minutes old.
+  for (const attempt of [1, 2]) {
+    const updated = await apt(host, ['update'], onLine)
+    const keep = ['-o', `Dir::Cache::archives=${folder}`, '-o', 'APT::Keep-Downloaded-Packages=true']
+    if (await apt(host, ['install', '--yes', ...keep, '--', ...packages], onLine)) return
+    if (attempt === 2) {
+      throw new ActionError(
+        `apt-get could not install ${packages.join(', ')}${updated ? '' : ', and its package lists could not be updated'}. ` +
+          'Its output is in the log above; install them before this step if the machine has no network.',
+        'Missing programs'
+      )
+    }
+  }
+}
+
+async function apt(host: Host, args: readonly string[], onLine: (line: string) => void): Promise<boolean> {
+  try {
+    const result = await host.runAsRoot(['apt-get', '-qq', ...APT_OPTIONS, ...args], {
+      env: APT_ENV,
+      timeout: APT_LIMIT,
+      allowFailure: true,
+      onLine: line => onLine(inert(line))
+    })
+    return result.exitCode === 0
+  } catch (error) {
+    if (host.cancelled.aborted) throw error
+    onLine(messageOf(error))
+    return false
+  }
+}
