@@ -160,6 +160,7 @@ async function readExported(host: Host, name: string): Promise<Tree> {
       index.add(path, isFurtherName ? (index.entry(header.linkname ?? '') ?? entry) : entry, roundToBlocks(size), !isFurtherName)
     }
     stream.on('end', next)
+    stream.on('error', () => {}) // the pipeline has the same error
     stream.resume()
   })
   await pipeline(running.stdout, parser)
@@ -236,6 +237,7 @@ async function readFromContainer(host: Host, name: string, path: string, limit: 
       if (size >= limit) void running.end(0)
     })
     stream.on('end', next)
+    stream.on('error', () => {}) // of a file cut off; the pipeline has the same error
   })
   // Ended early or absent: what has arrived is the answer.
   if (running.stdout) await pipeline(running.stdout, parser).catch(() => {})

@@ -28,6 +28,8 @@ export async function main(): Promise<void> {
   const cancel = (signal: NodeJS.Signals): void =>
     cancellation.abort(new ActionError(`Cancelled by ${signal}.`, 'Cancelled'))
   process.on('SIGINT', cancel).on('SIGTERM', cancel)
+  // A defect of ours still has to give back what was taken.
+  process.on('uncaughtException', error => cancellation.abort(error))
   let undo: Undo | null = null
   try {
     const inputs = readInputs()
