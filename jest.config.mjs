@@ -1,0 +1,15 @@
+const MINUTE = 60_000
+
+const project = (name, testTimeout) => ({
+  displayName: name,
+  testEnvironment: 'node',
+  testMatch: [`<rootDir>/__tests__/${name}/**/*.test.ts`],
+  testTimeout,
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '\\.ts$': '<rootDir>/__tests__/support/esbuild-transform.mjs' },
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/out/']
+})
+
+export default {
+  projects: [project('unit', 5_000), project('host', 5 * MINUTE), project('e2e', 20 * MINUTE)]
+}
