@@ -1,10 +1,11 @@
 const MINUTE = 60_000
 
 const project = (name, testTimeout) => ({
+  globals: { testTimeout },
+  setupFilesAfterEnv: ['<rootDir>/__tests__/support/timeout.mjs'],
   displayName: name,
   testEnvironment: 'node',
   testMatch: [`<rootDir>/__tests__/${name}/**/*.test.ts`],
-  testTimeout,
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/__tests__/support/esbuild-transform.mjs' },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/out/']

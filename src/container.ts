@@ -141,7 +141,10 @@ async function readMounted(host: Host, mountPoint: string): Promise<Tree> {
   }
 }
 
-/** As {@link readMounted}, where the layers cannot be mounted: two passes of `docker export`, the first for the names. */
+/**
+ * As {@link readMounted}, where the layers cannot be mounted: two passes of `docker export`, the first for the names. Of
+ * extended attributes Docker exports file capabilities alone: ACLs and user attributes are lost this way.
+ */
 async function readExported(host: Host, name: string): Promise<Tree> {
   const argv = ['docker', 'export', name]
   const index = new TreeIndex()
@@ -225,10 +228,11 @@ async function readFromContainer(host: Host, name: string, path: string, limit: 
   const running = host.start(['docker', 'cp', `${name}:/${path}`, '-'], { stdio: ['ignore', 'pipe', 'ignore'] })
   const chunks: Buffer[] = []
   let size = 0
-  let isFile = false
+  let isFile: boolean | null = null
   const parser = extract()
   parser.on('entry', (header, stream, next) => {
-    isFile ||= header.type === 'file'
+    // Of a folder its first entry is the folder itself; the files in it are not asked for.
+    isFile ??= header.type === 'file'
     stream.on('data', data => {
       if (size >= limit) return
       const chunk = data as Buffer

@@ -20,6 +20,9 @@ const BLOCKS_PER_GROUP = 8 * BLOCK
 /** Group descriptors in a block, 32 bytes each without the feature 64bit. */
 const DESCRIPTORS_PER_BLOCK = BLOCK / 32
 
+/** Below 8 MiB mke2fs makes no journal. */
+const LEAST_FILESYSTEM = 15 * MIB
+
 /** A disk as it will be made: one bootable Linux partition in an MBR partition table. */
 export type DiskPlan = Readonly<{
   sizeBytes: number
@@ -78,7 +81,7 @@ function roomFor(measure: Measure, filesystem: Filesystem, freeBytes: number): R
   // Folders grow a little when they are filled anew, fragmented files need blocks for their extents (ext4) or block lists.
   const lists = filesystem === 'ext4' ? 0 : measure.bytes / 512
   const content = measure.bytes * 1.01 + lists + 2 * MIB + freeBytes
-  let bytes = content
+  let bytes = Math.max(content, LEAST_FILESYSTEM)
   for (;;) {
     // One per cent is kept for root (mke2fs -m 1).
     const needed = (content + overhead(filesystem, bytes, inodesFor(measure, bytes))) / 0.99
@@ -127,7 +130,7 @@ export const sfdiskScript = ({ diskId, partition }: DiskPlan): string =>
  * Features of each filesystem, all of them: what mke2fs turns on by itself changes with its version and its
  * configuration. Left out are those that extlinux cannot read (inline_data, meta_bg), that fsck of older guests refuses
  * (metadata_csum before e2fsprogs 1.43, orphan_file and metadata_csum_seed before 1.47) and 64bit, of no use below 16 TiB.
- * The journal comes last, once the files are in.
+ * The journal comes on top, by the plan.
  */
 const FEATURES: Record<Filesystem, readonly string[]> = {
   ext2: ['ext_attr', 'resize_inode', 'dir_index', 'filetype', 'sparse_super', 'large_file'],
@@ -148,11 +151,14 @@ export function mkfsArgv(plan: DiskPlan, path: string, knowsPrezeroed: boolean):
     `offset=${START_BYTES}`,
     'nodiscard',
     'root_owner=0:0',
+    // The file is sparse: its blocks are zero already.
+    'lazy_journal_init=1',
     knowsPrezeroed ? 'assume_storage_prezeroed=1' : 'lazy_itable_init=1'
   ]
   return [
     ...['mke2fs', '-q', '-F', '-t', plan.filesystem, '-b', `${BLOCK}`, '-I', `${INODE_BYTES}`, '-m', '1'],
-    ...['-O', ['none', ...FEATURES[plan.filesystem]].join(','), '-N', `${plan.inodes}`],
+    ...['-O', ['none', ...(plan.journalMiB > 0 ? ['has_journal'] : []), ...FEATURES[plan.filesystem]].join(','), '-N', `${plan.inodes}`],
+    ...(plan.journalMiB > 0 ? ['-J', `size=${plan.journalMiB}`] : []),
     ...['-U', plan.uuid, '-L', plan.label, '-E', extended.join(','), '--', path, `${(plan.partition.sectors * SECTOR) / 1024}k`]
   ]
 }
@@ -168,6 +174,7 @@ export async function createDisk(host: Host, plan: DiskPlan, path: string): Prom
   const version = await host.run(['mke2fs', '-V'])
   const [, major = '0', minor = '0'] = /mke2fs (\d+)\.(\d+)/.exec(version.stderr) ?? []
   await host.run(mkfsArgv(plan, path, Number(major) > 1 || Number(minor) >= 47))
+  await showJournal(host, plan, path, false)
 }
 
 /** Fails before anything is written if the disk file and what is made from it cannot fit. */
@@ -223,25 +230,33 @@ export async function fillDisk(host: Host, { mountPoint }: MountedDisk, containe
   }
 }
 
-/** Unmounts the filesystem, gives it its journal and checks it. */
+/** Unmounts the filesystem, turns its journal on and checks it. */
 export async function finishDisk(host: Host, undo: Undo, plan: DiskPlan, disk: MountedDisk): Promise<void> {
   for (const resource of disk.resources.toReversed()) await undo.release(resource)
-  await addJournal(host, plan, disk.path)
+  await showJournal(host, plan, disk.path, true)
   await checkFilesystem(host, disk.path)
 }
 
-/** Docker's export writes zeros where the image has holes. */
+/** Docker's export writes zeros where the image has holes. What is freed in the filesystem is then freed in the disk file. */
 async function digHoles(host: Host, folder: string): Promise<void> {
   await host.runAsRoot(
-    ['find', folder, '-xdev', '-type', 'f', '-size', '+1024k', '-exec', 'fallocate', '--dig-holes', '--', '{}', ';'],
+    // A swap file with holes cannot be used.
+    ['find', folder, '-xdev', '-type', 'f', '-size', '+1024k', '!', '-iname', '*swap*', '-exec', 'fallocate', '--dig-holes', '--', '{}', ';'],
     { timeout: FILL_LIMIT }
   )
+  await host.runAsRoot(['fstrim', folder], { allowFailure: true, timeout: FILL_LIMIT })
 }
 
-async function addJournal(host: Host, plan: DiskPlan, path: string): Promise<void> {
+/**
+ * Hides or shows the journal, which mke2fs has made. Files come in twice as fast without one, and nothing is lost if this
+ * process dies, for then the file is no result. Adding one afterwards is no way: tune2fs wants twice its size free.
+ */
+async function showJournal(host: Host, plan: DiskPlan, path: string, shown: boolean): Promise<void> {
   if (plan.journalMiB === 0) return
-  // Files come in twice as fast without one; nothing is lost if this process dies, for then the file is no result.
-  await host.run(['tune2fs', '-O', 'has_journal', '-J', `size=${plan.journalMiB}`, filesystemIn(path)])
+  const request = `feature ${shown ? '' : '-'}has_journal`
+  const { stdout } = await host.run(['debugfs', '-w', '-R', request, filesystemIn(path)])
+  // debugfs reports errors by words alone.
+  if (stdout.includes('has_journal') !== shown) throw new ActionError(`debugfs could not do "${request}": ${stdout.trim()}`)
 }
 
 async function checkFilesystem(host: Host, path: string): Promise<void> {

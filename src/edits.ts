@@ -72,10 +72,13 @@ export function planEdits(facts: EditFacts): Edit[] {
   ]
 }
 
+/** Names that base images carry of the machine that built them. */
+const BUILD_MACHINES = ['debuerreotype', 'localhost', 'buildkitsandbox']
+
 /** The image's own host name, unless it is none. */
 function ownHostname(content: string | null): string | null {
   const name = content?.split('\n').find(line => line.trim() !== '' && !line.startsWith('#'))?.trim()
-  return name && isHostname(name) ? name : null
+  return name && isHostname(name) && !BUILD_MACHINES.includes(name) ? name : null
 }
 
 /** The image's fstab with the root's line replaced: without one, the root stays read-only on Debian and Alpine. */

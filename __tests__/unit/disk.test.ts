@@ -72,10 +72,10 @@ test('the filesystem has explicit features only', () => {
   const argv = mkfsArgv(PLAN, '/w/disk.raw', true)
   expect(argv).toEqual([
     ...['mke2fs', '-q', '-F', '-t', 'ext4', '-b', '4096', '-I', '256', '-m', '1', '-O'],
-    'none,ext_attr,resize_inode,dir_index,filetype,sparse_super,large_file,extent,flex_bg,huge_file,uninit_bg,dir_nlink,extra_isize',
-    ...['-N', '6400', '-U', PLAN.uuid, '-L', 'root', '-E'],
-    'offset=1048576,nodiscard,root_owner=0:0,assume_storage_prezeroed=1',
+    'none,has_journal,ext_attr,resize_inode,dir_index,filetype,sparse_super,large_file,extent,flex_bg,huge_file,uninit_bg,dir_nlink,extra_isize',
+    ...['-N', '6400', '-J', 'size=4', '-U', PLAN.uuid, '-L', 'root', '-E'],
+    'offset=1048576,nodiscard,root_owner=0:0,lazy_journal_init=1,assume_storage_prezeroed=1',
     ...['--', '/w/disk.raw', '102400k']
   ])
-  expect(mkfsArgv(PLAN, '/w/disk.raw', false)).toContain('offset=1048576,nodiscard,root_owner=0:0,lazy_itable_init=1')
+  expect(mkfsArgv(PLAN, '/w/disk.raw', false)).toContain('offset=1048576,nodiscard,root_owner=0:0,lazy_journal_init=1,lazy_itable_init=1')
 })

@@ -36,6 +36,7 @@ test.each([
   ['the input', { 'etc/hostname': 'own' }, { hostname: 'given' }, 'given'],
   ["the image's own", { 'etc/hostname': '# mine\nown\n' }, {}, 'own'],
   ['the fallback for an empty file', { 'etc/hostname': '' }, {}, 'appliance'],
+  ['the fallback for a base image that names its build machine', { 'etc/hostname': 'debuerreotype\n' }, {}, 'appliance'],
   ['the fallback for no name', { 'etc/hostname': 'a b\n' }, {}, 'appliance']
 ])('host name: %s', (_, tree, facts, expected) => {
   const edits = plan(tree as TreeSketch, facts)

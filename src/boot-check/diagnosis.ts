@@ -71,7 +71,7 @@ export const CAUSES: readonly Cause[] = [
   },
   {
     id: 'emergency-mode',
-    summary: 'systemd went into emergency or rescue mode.',
+    summary: "The system went into systemd's emergency or rescue mode.",
     advice: 'A unit that the boot depends on failed, most often a mount in /etc/fstab that does not exist in this machine; the lines above name it.',
     patterns: [/You are in (?:emergency|rescue) mode/, /Cannot open access to console, the root account is locked/, /Press Enter for (?:maintenance|emergency)/, /Give root password for maintenance/]
   }

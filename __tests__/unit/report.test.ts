@@ -1,0 +1,94 @@
+import { overlayLayers } from '../../src/container.ts'
+import { compressArgv, convertArgv } from '../../src/formats.ts'
+import { failureMarkdown, type Report, startCommand, summaryMarkdown } from '../../src/report.ts'
+import { neededTools } from '../../src/tools.ts'
+import type { Inputs } from '../../src/inputs.ts'
+
+const REPORT: Report = {
+  name: 'a|b',
+  source: '/src',
+  distribution: 'Debian GNU/Linux 12 (bookworm)',
+  kernelVersion: '6.1.0',
+  kernels: ['6.1.0', '5.10.0'],
+  init: '/sbin/init (systemd)',
+  disk: { sizeBytes: 1 << 30, partition: { startSector: 2048, sectors: 2_095_104 }, diskId: '0badcafe', filesystem: 'ext4', uuid: 'u-u', label: 'root' },
+  boot: { result: 'passed', seconds: 12.34, accelerator: 'tcg', evidence: 'debian login: ' },
+  files: [
+    { name: 'a.raw', path: '/o/a.raw', size: 1 << 30, sha256: 'abc' },
+    { name: 'a.vdi', path: '/o/a.vdi', size: 1 << 20, sha256: 'def' },
+    { name: 'a.raw.zst', path: '/o/a.raw.zst', size: 1 << 20, sha256: 'ghi' }
+  ],
+  stages: [{ name: 'Preflight', seconds: 0.5 }],
+  totalSeconds: 1.5,
+  rootPrograms: ['mount']
+}
+
+test('the summary tells what was made and how to start it', () => {
+  const summary = summaryMarkdown(REPORT, [{ name: 'a.raw', id: 7, url: 'https://x/7', digest: 'sha256:abc', size: 1 << 30 }])
+  for (const part of [
+    '## a\\|b: disk image boots',
+    '| Boot check | passed in 12.3 s under TCG: debian login:  |',
+    '| Kernel | 6.1.0, 5.10.0 |',
+    '| 1 | yes | 2048 | 2095104 | 1023 MiB | ext4 | u-u |',
+    '| [a.raw](https://x/7) | 1.0 GiB | `abc` |',
+    'qemu-system-x86_64 -m 1024 -nographic -drive file=a.raw,format=raw,if=virtio',
+    'sudo dd if=a.raw of=/dev/sdX',
+    "VBoxManage storageattach 'a|b' --storagectl SATA",
+    'unzstd a.raw.zst',
+    '| Preflight | 0.5 |',
+    '| **Total** | **1.5** |'
+  ]) {
+    expect(summary).toContain(part)
+  }
+})
+
+test('a failure is quoted so that nothing in it is Markdown', () => {
+  expect(failureMarkdown('Boot <b>', 'a\n```\n# not a heading\n\u001b[31m')).toBe('## Boot \\<b\\>\n\n````text\na\n```\n# not a heading\n\n````\n')
+})
+
+test.each([
+  ['/o/a.qcow2', 'qemu-system-x86_64 -m 1024 -nographic -drive file=/o/a.qcow2,format=qcow2,if=virtio'],
+  ['/o/a,b c.vhd', "qemu-system-x86_64 -m 1024 -nographic -drive 'file=/o/a,,b c.vhd,format=vpc,if=virtio'"],
+  ['/o/a.raw.zst', null]
+])('%s is started by %s', (path, command) => {
+  expect(startCommand(path)).toBe(command)
+})
+
+test.each([
+  ['qcow2', ['-W', '-O', 'qcow2', '-c', '-o', 'compression_type=zstd']],
+  ['vmdk', ['-O', 'vmdk']],
+  ['vdi', ['-W', '-O', 'vdi']],
+  ['vhd', ['-W', '-O', 'vpc', '-o', 'subformat=fixed,force_size=on']],
+  ['vhdx', ['-W', '-O', 'vhdx', '-o', 'subformat=dynamic']]
+] as const)('%s is made by qemu-img', (container, options) => {
+  expect(convertArgv(container, '/w/disk.raw', '/w/x')).toEqual(['qemu-img', 'convert', '-f', 'raw', '-m', '16', ...options, '/w/disk.raw', '/w/x'])
+})
+
+test.each([
+  ['zst', 'zstd'],
+  ['gz', 'pigz'],
+  ['xz', 'xz']
+] as const)('%s is compressed by %s', (compression, program) => {
+  expect(compressArgv(compression, '/w/x')[0]).toBe(program)
+})
+
+test("a container's layers, topmost first", () => {
+  const graph = (LowerDir: string, Name = 'overlay2'): string => JSON.stringify({ Name, Data: { UpperDir: '/d/u/diff', LowerDir } })
+  expect(overlayLayers(graph('/d/i/diff:/d/1/diff'))).toEqual(['/d/u/diff', '/d/i/diff', '/d/1/diff'])
+  expect(overlayLayers(graph('/d/1/diff', 'btrfs'))).toBeNull()
+  expect(overlayLayers(graph('/d/a,b/diff'))).toBeNull()
+  expect(overlayLayers('null')).toBeNull()
+  expect(overlayLayers('')).toBeNull()
+})
+
+test('only what a run needs is installed', () => {
+  const tools = (inputs: Partial<Inputs>): string[] =>
+    neededTools({ formats: [{ container: 'raw', compression: null }], boot: null, rootPassword: null, ...inputs } as Inputs).map(tool =>
+      'program' in tool ? tool.program : tool.file
+    )
+  const least = tools({})
+  expect(least).toEqual(expect.arrayContaining(['extlinux', 'mbr.bin', 'sfdisk', 'mke2fs']))
+  expect(least).not.toEqual(expect.arrayContaining(['qemu-img']))
+  expect(tools({ formats: [{ container: 'qcow2', compression: 'xz' }] })).toEqual([...least, 'qemu-img', 'xz'])
+  expect(tools({ rootPassword: 'x' })).toContain('openssl')
+})
