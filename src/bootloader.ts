@@ -27,7 +27,11 @@ export const MBR_PLACES = [
 ] as const
 
 /** Where distributions put the loader's modules, and the two that a menu needs. */
-export const MODULE_FOLDERS = ['/usr/lib/syslinux/modules/bios', '/usr/share/syslinux', '/usr/lib/syslinux/bios']
+export const MODULE_FOLDERS = [
+  '/usr/lib/syslinux/modules/bios',
+  '/usr/share/syslinux',
+  '/usr/lib/syslinux/bios'
+]
 export const MENU_MODULES = ['menu.c32', 'libutil.c32']
 
 /** Seconds that a boot menu waits. */
@@ -56,7 +60,10 @@ export function kernelCommandLine(
 }
 
 /** Text of syslinux.cfg: one entry a kernel, the first by default, a menu if there are several. */
-export function syslinuxConfig(entries: readonly { kernel: Kernel; commandLine: string }[], options: { serialConsole: boolean; menu: boolean }): string {
+export function syslinuxConfig(
+  entries: readonly { kernel: Kernel; commandLine: string }[],
+  options: { serialConsole: boolean; menu: boolean }
+): string {
   const several = entries.length > 1
   const lines = [
     ...(options.serialConsole ? ['SERIAL 0 115200'] : []),
@@ -86,7 +93,10 @@ export function planLoader(
   for (const path of kernels.flatMap(({ path, initrd }) => (initrd === null ? [path] : [path, initrd]))) {
     // The loader splits its configuration at blanks and knows neither quotes nor other encodings.
     if (!/^[\x21-\x7e]{1,200}$/.test(path)) {
-      throw new ActionError(`The boot loader cannot name /${JSON.stringify(path)}: rename it without blanks and special characters.`, 'Unusable kernel name')
+      throw new ActionError(
+        `The boot loader cannot name /${JSON.stringify(path)}: rename it without blanks and special characters.`,
+        'Unusable kernel name'
+      )
     }
   }
   const menu = kernels.length > 1 && options.moduleFolder !== null
@@ -121,7 +131,9 @@ export async function installLoader(host: Host, index: TreeIndex, mountPoint: st
 export function writeBootCode(diskPath: string, mbrPath: string): void {
   const code = readFileSync(mbrPath)
   if (code.length === 0 || code.length > MBR_CODE_BYTES) {
-    throw new ActionError(`${mbrPath} is no MBR code: it has ${code.length} bytes, and 1 to ${MBR_CODE_BYTES} fit.`)
+    throw new ActionError(
+      `${mbrPath} is no MBR code: it has ${code.length} bytes, and 1 to ${MBR_CODE_BYTES} fit.`
+    )
   }
   const disk = openSync(diskPath, 'r+')
   try {

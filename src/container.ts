@@ -99,20 +99,28 @@ async function detectBuilder(host: Host): Promise<Builder> {
   if (process.env.DOCKER_BUILDKIT === '0') return 'legacy'
   const buildx = await host.run(['docker', 'buildx', 'version'], { allowFailure: true })
   if (buildx.exitCode === 0) return 'buildx'
-  const client = await host.run(['docker', 'version', '--format', '{{.Client.Version}}'], { allowFailure: true })
+  const client = await host.run(['docker', 'version', '--format', '{{.Client.Version}}'], {
+    allowFailure: true
+  })
   // From 23.0 on the client's own BuildKit is gone: DOCKER_BUILDKIT=1 then fails without the buildx plugin.
   return Number.parseInt(client.stdout, 10) < 23 ? 'buildkit' : 'legacy'
 }
 
 /** Makes a container of the image, never started, and reads the names of its files. */
-export async function openContainer(host: Host, undo: Undo, image: string, workDir: string): Promise<Container> {
+export async function openContainer(
+  host: Host,
+  undo: Undo,
+  image: string,
+  workDir: string
+): Promise<Container> {
   const name = `docker-to-disk-${undo.runId}`
   undo.register({ kind: 'container', name })
   // The command is never run; it lets an image that names none become a container.
   await host.run(['docker', 'create', '--name', name, '--network', 'none', image, '/docker-to-disk'], {
     timeout: 10 * MINUTE
   })
-  const read = (path: string, limit = 1 << 20): Promise<Buffer | null> => readFromContainer(host, name, path, limit)
+  const read = (path: string, limit = 1 << 20): Promise<Buffer | null> =>
+    readFromContainer(host, name, path, limit)
   const layers = await mountLayers(host, undo, name, workDir)
   const tree = layers ? await readMounted(host, layers) : await readExported(host, name)
   return { image, name, read, ...tree }
@@ -122,10 +130,13 @@ type Tree = Pick<Container, 'index' | 'archive' | 'keepsHoles'>
 
 async function readMounted(host: Host, mountPoint: string): Promise<Tree> {
   const parser = new FindParser()
-  const find = host.startAsRoot(['find', mountPoint, '-printf', FIND_FORMAT], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const find = host.startAsRoot(['find', mountPoint, '-printf', FIND_FORMAT], {
+    stdio: ['ignore', 'pipe', 'inherit']
+  })
   find.stdout?.on('data', (chunk: Buffer) => parser.write(chunk))
   const { exitCode } = await find.ended
-  if (exitCode !== 0) throw new ActionError(`find could not read the container's files (exit code ${exitCode}).`)
+  if (exitCode !== 0)
+    throw new ActionError(`find could not read the container's files (exit code ${exitCode}).`)
   return {
     index: parser.index,
     keepsHoles: true,
@@ -134,7 +145,16 @@ async function readMounted(host: Host, mountPoint: string): Promise<Tree> {
       argv: [
         ...['tar', '--create', '--file', '-', '--directory', mountPoint],
         ...['--format', 'posix', '--pax-option', 'delete=atime,delete=ctime'],
-        ...['--numeric-owner', '--acls', '--xattrs', '--xattrs-include', '*', '--sparse', '--blocking-factor', '512'],
+        ...[
+          '--numeric-owner',
+          '--acls',
+          '--xattrs',
+          '--xattrs-include',
+          '*',
+          '--sparse',
+          '--blocking-factor',
+          '512'
+        ],
         '.'
       ]
     }
@@ -160,7 +180,12 @@ async function readExported(host: Host, name: string): Promise<Tree> {
       const isFurtherName = header.type === 'link'
       const { mode = 0, uid = 0, gid = 0 } = header
       const entry = { kind, mode, uid, gid, size: link?.length ?? size, link }
-      index.add(path, isFurtherName ? (index.entry(header.linkname ?? '') ?? entry) : entry, roundToBlocks(size), !isFurtherName)
+      index.add(
+        path,
+        isFurtherName ? (index.entry(header.linkname ?? '') ?? entry) : entry,
+        roundToBlocks(size),
+        !isFurtherName
+      )
     }
     stream.on('end', next)
     stream.on('error', () => {}) // the pipeline has the same error
@@ -193,22 +218,28 @@ async function mountLayers(host: Host, undo: Undo, name: string, workDir: string
     core.info(`The tree is read with docker export, since ${reason}.`)
     return null
   }
-  const info = await host.run(['docker', 'info', '--format', '{{json .SecurityOptions}}'], { allowFailure: true })
+  const info = await host.run(['docker', 'info', '--format', '{{json .SecurityOptions}}'], {
+    allowFailure: true
+  })
   if (/name=(rootless|userns)/.test(info.stdout)) return because('the engine maps user ids')
   const graph = await host.run(['docker', 'container', 'inspect', '--format', '{{json .GraphDriver}}', name])
   const lowerDirs = overlayLayers(graph.stdout)
   if (lowerDirs === null) return because('the storage driver is not overlay2')
   const options = `ro,nodev,nosuid,noexec,lowerdir=${lowerDirs.join(':')}`
-  if (options.length > MOUNT_OPTIONS_LIMIT) return because(`${lowerDirs.length} layers are too many for one mount`)
+  if (options.length > MOUNT_OPTIONS_LIMIT)
+    return because(`${lowerDirs.length} layers are too many for one mount`)
 
   const target = join(workDir, 'layers')
   mkdirSync(target)
   const mount = { kind: 'mount', target } as const
   undo.register(mount)
-  const mounted: CommandResult = await host.runAsRoot(['mount', '-t', 'overlay', '-o', options, 'overlay', target], {
-    allowFailure: true,
-    timeout: MINUTE
-  })
+  const mounted: CommandResult = await host.runAsRoot(
+    ['mount', '-t', 'overlay', '-o', options, 'overlay', target],
+    {
+      allowFailure: true,
+      timeout: MINUTE
+    }
+  )
   if (mounted.exitCode === 0) return target
   undo.keep(mount)
   return because(`its layers cannot be mounted (${inert(mounted.stderr.trim())})`)
@@ -223,9 +254,16 @@ export function overlayLayers(graphDriver: string): string[] | null {
   return folders.every(folder => /^\/[^,:\\]+$/.test(folder)) ? folders : null
 }
 
-async function readFromContainer(host: Host, name: string, path: string, limit: number): Promise<Buffer | null> {
+async function readFromContainer(
+  host: Host,
+  name: string,
+  path: string,
+  limit: number
+): Promise<Buffer | null> {
   // Docker resolves the path inside the container's root itself.
-  const running = host.start(['docker', 'cp', `${name}:/${path}`, '-'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const running = host.start(['docker', 'cp', `${name}:/${path}`, '-'], {
+    stdio: ['ignore', 'pipe', 'ignore']
+  })
   const chunks: Buffer[] = []
   let size = 0
   let isFile: boolean | null = null

@@ -45,7 +45,13 @@ type Room = Readonly<{ filesystemBytes: number; inodes: number; journalMiB: numb
 /** Journal sizes that mke2fs takes by itself, by the filesystem's size in bytes. */
 function journalFor(filesystem: Filesystem, bytes: number): number {
   if (filesystem === 'ext2') return 0
-  const [, mib] = [[128, 4], [1024, 16], [2048, 32], [Infinity, 64]].find(([below = 0]) => bytes < below * MIB) ?? []
+  const [, mib] =
+    [
+      [128, 4],
+      [1024, 16],
+      [2048, 32],
+      [Infinity, 64]
+    ].find(([below = 0]) => bytes < below * MIB) ?? []
   return mib ?? 64
 }
 
@@ -88,14 +94,21 @@ function roomFor(measure: Measure, filesystem: Filesystem, freeBytes: number): R
     if (needed <= bytes) break
     bytes = Math.ceil(needed / MIB) * MIB
   }
-  return { filesystemBytes: bytes, inodes: inodesFor(measure, bytes), journalMiB: journalFor(filesystem, bytes) }
+  return {
+    filesystemBytes: bytes,
+    inodes: inodesFor(measure, bytes),
+    journalMiB: journalFor(filesystem, bytes)
+  }
 }
 
 /**
  * Plans the disk for a tree.
  * @throws ActionError with both numbers if the size asked for does not hold the tree
  */
-export function planDisk(measure: Measure, inputs: Pick<Inputs, 'sizeBytes' | 'extraSpaceBytes' | 'filesystem'>): DiskPlan {
+export function planDisk(
+  measure: Measure,
+  inputs: Pick<Inputs, 'sizeBytes' | 'extraSpaceBytes' | 'filesystem'>
+): DiskPlan {
   const { filesystem, sizeBytes, extraSpaceBytes } = inputs
   let room = roomFor(measure, filesystem, sizeBytes === null ? extraSpaceBytes : 0)
   if (sizeBytes !== null) {
@@ -108,7 +121,11 @@ export function planDisk(measure: Measure, inputs: Pick<Inputs, 'sizeBytes' | 'e
       )
     }
     const filesystemBytes = sizeBytes - START_BYTES
-    room = { filesystemBytes, inodes: inodesFor(measure, filesystemBytes), journalMiB: journalFor(filesystem, filesystemBytes) }
+    room = {
+      filesystemBytes,
+      inodes: inodesFor(measure, filesystemBytes),
+      journalMiB: journalFor(filesystem, filesystemBytes)
+    }
   }
   return {
     sizeBytes: room.filesystemBytes + START_BYTES,
@@ -124,7 +141,14 @@ export function planDisk(measure: Measure, inputs: Pick<Inputs, 'sizeBytes' | 'e
 
 /** Input of sfdisk(8) for the plan's partition table. */
 export const sfdiskScript = ({ diskId, partition }: DiskPlan): string =>
-  ['label: dos', `label-id: 0x${diskId}`, 'unit: sectors', '', `start=${partition.startSector}, size=${partition.sectors}, type=83, bootable`, ''].join('\n')
+  [
+    'label: dos',
+    `label-id: 0x${diskId}`,
+    'unit: sectors',
+    '',
+    `start=${partition.startSector}, size=${partition.sectors}, type=83, bootable`,
+    ''
+  ].join('\n')
 
 /**
  * Features of each filesystem, all of them: what mke2fs turns on by itself changes with its version and its
@@ -157,9 +181,24 @@ export function mkfsArgv(plan: DiskPlan, path: string, knowsPrezeroed: boolean):
   ]
   return [
     ...['mke2fs', '-q', '-F', '-t', plan.filesystem, '-b', `${BLOCK}`, '-I', `${INODE_BYTES}`, '-m', '1'],
-    ...['-O', ['none', ...(plan.journalMiB > 0 ? ['has_journal'] : []), ...FEATURES[plan.filesystem]].join(','), '-N', `${plan.inodes}`],
+    ...[
+      '-O',
+      ['none', ...(plan.journalMiB > 0 ? ['has_journal'] : []), ...FEATURES[plan.filesystem]].join(','),
+      '-N',
+      `${plan.inodes}`
+    ],
     ...(plan.journalMiB > 0 ? ['-J', `size=${plan.journalMiB}`] : []),
-    ...['-U', plan.uuid, '-L', plan.label, '-E', extended.join(','), '--', path, `${(plan.partition.sectors * SECTOR) / 1024}k`]
+    ...[
+      '-U',
+      plan.uuid,
+      '-L',
+      plan.label,
+      '-E',
+      extended.join(','),
+      '--',
+      path,
+      `${(plan.partition.sectors * SECTOR) / 1024}k`
+    ]
   ]
 }
 
@@ -170,7 +209,9 @@ const filesystemIn = (path: string): string => `${path}?offset=${START_BYTES}`
 export async function createDisk(host: Host, plan: DiskPlan, path: string): Promise<void> {
   closeSync(openSync(path, 'wx', 0o644))
   truncateSync(path, plan.sizeBytes)
-  await host.run(['sfdisk', '--quiet', '--no-reread', '--no-tell-kernel', path], { input: sfdiskScript(plan) })
+  await host.run(['sfdisk', '--quiet', '--no-reread', '--no-tell-kernel', path], {
+    input: sfdiskScript(plan)
+  })
   const version = await host.run(['mke2fs', '-V'])
   const [, major = '0', minor = '0'] = /mke2fs (\d+)\.(\d+)/.exec(version.stderr) ?? []
   await host.run(mkfsArgv(plan, path, Number(major) > 1 || Number(minor) >= 47))
@@ -182,7 +223,12 @@ export function checkSpace(folder: string, plan: DiskPlan, measure: Measure, inp
   const { bavail, bsize } = statfsSync(folder)
   const free = bavail * bsize
   // Every format holds the content once more; compression only helps, and fixed-size vhd files stay sparse.
-  const needed = Math.ceil(measure.bytes * (1 + inputs.formats.filter(format => format.container !== 'raw' || format.compression).length * 0.8)) + 64 * MIB
+  const needed =
+    Math.ceil(
+      measure.bytes *
+        (1 + inputs.formats.filter(format => format.container !== 'raw' || format.compression).length * 0.8)
+    ) +
+    64 * MIB
   if (free >= needed) return
   throw new ActionError(
     `${folder} has ${formatBytes(free)} free, but about ${formatBytes(needed)} are needed for a disk of ${formatBytes(plan.sizeBytes)} ` +
@@ -197,7 +243,13 @@ const FILL_LIMIT = 60 * 60_000
 export type MountedDisk = Readonly<{ path: string; mountPoint: string; resources: readonly Resource[] }>
 
 /** Mounts the filesystem of the disk file. */
-export async function mountDisk(host: Host, undo: Undo, plan: DiskPlan, path: string, workDir: string): Promise<MountedDisk> {
+export async function mountDisk(
+  host: Host,
+  undo: Undo,
+  plan: DiskPlan,
+  path: string,
+  workDir: string
+): Promise<MountedDisk> {
   const mountPoint = join(workDir, 'root')
   mkdirSync(mountPoint)
   const resources: Resource[] = [
@@ -206,21 +258,38 @@ export async function mountDisk(host: Host, undo: Undo, plan: DiskPlan, path: st
   ]
   for (const resource of resources) undo.register(resource)
   const options = [
-    ...['loop', `offset=${START_BYTES}`, `sizelimit=${plan.partition.sectors * SECTOR}`, 'nodev', 'nosuid', 'noexec'],
+    ...[
+      'loop',
+      `offset=${START_BYTES}`,
+      `sizelimit=${plan.partition.sectors * SECTOR}`,
+      'nodev',
+      'nosuid',
+      'noexec'
+    ],
     // The file is not the disk of a machine that may lose power: every barrier would be an fsync of it.
     ...['barrier=0', 'noinit_itable']
   ]
   try {
-    await host.runAsRoot(['mount', '-t', 'ext4', '-o', options.join(','), path, mountPoint], { timeout: 120_000 })
+    await host.runAsRoot(['mount', '-t', 'ext4', '-o', options.join(','), path, mountPoint], {
+      timeout: 120_000
+    })
   } catch (error) {
     if (host.cancelled.aborted) throw error
-    throw new ActionError(`The new filesystem cannot be mounted through a loop device. ${messageOf(error)}`, 'No loop device')
+    throw new ActionError(
+      `The new filesystem cannot be mounted through a loop device. ${messageOf(error)}`,
+      'No loop device'
+    )
   }
   return { path, mountPoint, resources }
 }
 
 /** Streams the container's tree into the mounted filesystem and applies the edits. */
-export async function fillDisk(host: Host, { mountPoint }: MountedDisk, container: Container, edits: readonly Edit[]): Promise<void> {
+export async function fillDisk(
+  host: Host,
+  { mountPoint }: MountedDisk,
+  container: Container,
+  edits: readonly Edit[]
+): Promise<void> {
   try {
     await host.pipe(container.archive, { asRoot: true, argv: extractArgv(mountPoint) }, FILL_LIMIT)
     if (!container.keepsHoles) await digHoles(host, mountPoint)
@@ -241,7 +310,24 @@ export async function finishDisk(host: Host, undo: Undo, plan: DiskPlan, disk: M
 async function digHoles(host: Host, folder: string): Promise<void> {
   await host.runAsRoot(
     // A swap file with holes cannot be used.
-    ['find', folder, '-xdev', '-type', 'f', '-size', '+1024k', '!', '-iname', '*swap*', '-exec', 'fallocate', '--dig-holes', '--', '{}', ';'],
+    [
+      'find',
+      folder,
+      '-xdev',
+      '-type',
+      'f',
+      '-size',
+      '+1024k',
+      '!',
+      '-iname',
+      '*swap*',
+      '-exec',
+      'fallocate',
+      '--dig-holes',
+      '--',
+      '{}',
+      ';'
+    ],
     { timeout: FILL_LIMIT }
   )
   await host.runAsRoot(['fstrim', folder], { allowFailure: true, timeout: FILL_LIMIT })
@@ -256,13 +342,17 @@ async function showJournal(host: Host, plan: DiskPlan, path: string, shown: bool
   const request = `feature ${shown ? '' : '-'}has_journal`
   const { stdout } = await host.run(['debugfs', '-w', '-R', request, filesystemIn(path)])
   // debugfs reports errors by words alone.
-  if (stdout.includes('has_journal') !== shown) throw new ActionError(`debugfs could not do "${request}": ${stdout.trim()}`)
+  if (stdout.includes('has_journal') !== shown)
+    throw new ActionError(`debugfs could not do "${request}": ${stdout.trim()}`)
 }
 
 async function checkFilesystem(host: Host, path: string): Promise<void> {
   const checked = await host.run(['e2fsck', '-fn', filesystemIn(path)], { allowFailure: true })
   if (checked.exitCode !== 0) {
-    throw new ActionError(`e2fsck finds errors in the new filesystem:\n${checked.stdout.slice(-2000)}`, 'Damaged filesystem')
+    throw new ActionError(
+      `e2fsck finds errors in the new filesystem:\n${checked.stdout.slice(-2000)}`,
+      'Damaged filesystem'
+    )
   }
   core.info(checked.stdout.trim().split('\n').pop() ?? '')
 }

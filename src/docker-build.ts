@@ -4,7 +4,11 @@ import type { BuildInputs } from './inputs.ts'
 export type Builder = 'buildx' | 'buildkit' | 'legacy'
 
 /** What the legacy builder, and BuildKit without buildx, cannot do; the input's name and whether it is used. */
-const NEEDS: readonly { input: string; builders: readonly Builder[]; used: (build: BuildInputs) => boolean }[] = [
+const NEEDS: readonly {
+  input: string
+  builders: readonly Builder[]
+  used: (build: BuildInputs) => boolean
+}[] = [
   { input: 'build-contexts', builders: ['buildx'], used: build => build.buildContexts.length > 0 },
   { input: 'cache-to', builders: ['buildx'], used: build => build.cacheTo.length > 0 },
   { input: 'builder', builders: ['buildx'], used: build => build.builder !== null },

@@ -8,7 +8,14 @@ import type { Entry, TreeIndex } from './tree.ts'
 
 /** A change to the tree. Paths have no leading slash; their parents may be links, which are resolved within the tree. */
 export type Edit =
-  | Readonly<{ kind: 'file'; path: string; content: string | Buffer; mode: number; uid?: number; gid?: number }>
+  | Readonly<{
+      kind: 'file'
+      path: string
+      content: string | Buffer
+      mode: number
+      uid?: number
+      gid?: number
+    }>
   | Readonly<{ kind: 'link'; path: string; target: string }>
   | Readonly<{ kind: 'device'; path: string; major: number; minor: number; mode: number }>
   | Readonly<{ kind: 'remove'; path: string }>
@@ -77,14 +84,22 @@ const BUILD_MACHINES = ['debuerreotype', 'localhost', 'buildkitsandbox']
 
 /** The image's own host name, unless it is none. */
 function ownHostname(content: string | null): string | null {
-  const name = content?.split('\n').find(line => line.trim() !== '' && !line.startsWith('#'))?.trim()
+  const name = content
+    ?.split('\n')
+    .find(line => line.trim() !== '' && !line.startsWith('#'))
+    ?.trim()
   return name && isHostname(name) && !BUILD_MACHINES.includes(name) ? name : null
 }
 
 /** The image's fstab with the root's line replaced: without one, the root stays read-only on Debian and Alpine. */
 function fstab(present: string | null, rootMount: string): string {
-  const lines = (present ?? '').split('\n').filter(line => line.trim().split(/\s+/)[1] !== '/' || line.trim().startsWith('#'))
-  const kept = lines.filter(line => !/UNCONFIGURED FSTAB/.test(line)).join('\n').trim()
+  const lines = (present ?? '')
+    .split('\n')
+    .filter(line => line.trim().split(/\s+/)[1] !== '/' || line.trim().startsWith('#'))
+  const kept = lines
+    .filter(line => !/UNCONFIGURED FSTAB/.test(line))
+    .join('\n')
+    .trim()
   return `${rootMount}\n${kept === '' ? '' : `${kept}\n`}`
 }
 
@@ -105,7 +120,10 @@ function resolvConf({ index, files, initSystem }: EditFacts): Edit[] {
   const path = 'etc/resolv.conf'
   if (entryAt(index, path)?.kind === 'l' || files[path]?.trim()) return []
   const hasResolved =
-    initSystem === 'systemd' && ['usr/lib/systemd/systemd-resolved', 'lib/systemd/systemd-resolved'].some(file => index.kind(file) === 'f')
+    initSystem === 'systemd' &&
+    ['usr/lib/systemd/systemd-resolved', 'lib/systemd/systemd-resolved'].some(
+      file => index.kind(file) === 'f'
+    )
   if (hasResolved) return [{ kind: 'link', path, target: '../run/systemd/resolve/stub-resolv.conf' }]
   return [{ kind: 'file', path, content: '# Filled in by the DHCP client.\n', mode: 0o644 }]
 }
@@ -115,7 +133,8 @@ function machineId({ index, initSystem }: EditFacts): Edit[] {
   const edits: Edit[] = []
   if (initSystem === 'systemd') edits.push({ kind: 'file', path: 'etc/machine-id', content: '', mode: 0o444 })
   else if (entryAt(index, 'etc/machine-id')) edits.push({ kind: 'remove', path: 'etc/machine-id' })
-  if (entryAt(index, 'var/lib/dbus/machine-id')?.kind === 'f') edits.push({ kind: 'remove', path: 'var/lib/dbus/machine-id' })
+  if (entryAt(index, 'var/lib/dbus/machine-id')?.kind === 'f')
+    edits.push({ kind: 'remove', path: 'var/lib/dbus/machine-id' })
   return edits
 }
 
@@ -141,7 +160,9 @@ function devices(index: TreeIndex): Edit[] {
     { path: 'dev/console', major: 5, minor: 1, mode: 0o600 },
     { path: 'dev/null', major: 1, minor: 3, mode: 0o666 }
   ]
-  return wanted.filter(({ path }) => entryAt(index, path)?.kind !== 'c').map(device => ({ kind: 'device', ...device }))
+  return wanted
+    .filter(({ path }) => entryAt(index, path)?.kind !== 'c')
+    .map(device => ({ kind: 'device', ...device }))
 }
 
 const KEYGEN_UNIT = `[Unit]
@@ -205,7 +226,10 @@ export function placeOf(index: TreeIndex, path: string): { real: string; missing
     const below = (count: number): string => [realParent, ...rest.slice(0, count)].filter(Boolean).join('/')
     const real = below(rest.length)
     if (index.entry(real)?.kind === 'd') {
-      throw new ActionError(`/${path} has to be a file, but it is a folder in the image.`, 'Unusable root filesystem')
+      throw new ActionError(
+        `/${path} has to be a file, but it is a folder in the image.`,
+        'Unusable root filesystem'
+      )
     }
     return { real, missingFolders: rest.slice(0, -1).map((_, i) => below(i + 1)) }
   }
@@ -213,9 +237,16 @@ export function placeOf(index: TreeIndex, path: string): { real: string; missing
 }
 
 /** Carries the edits out on a mounted copy of the indexed tree. */
-export async function applyEdits(host: Host, index: TreeIndex, mountPoint: string, edits: readonly Edit[]): Promise<void> {
+export async function applyEdits(
+  host: Host,
+  index: TreeIndex,
+  mountPoint: string,
+  edits: readonly Edit[]
+): Promise<void> {
   const placed = edits.map(edit => ({ edit, ...placeOf(index, edit.path) }))
-  const removals = placed.filter(({ edit }) => edit.kind === 'remove').map(({ real }) => `${mountPoint}/${real}`)
+  const removals = placed
+    .filter(({ edit }) => edit.kind === 'remove')
+    .map(({ real }) => `${mountPoint}/${real}`)
   if (removals.length > 0) await host.runAsRoot(['rm', '--force', '--', ...removals])
 
   const archive = pack()
@@ -224,7 +255,8 @@ export async function applyEdits(host: Host, index: TreeIndex, mountPoint: strin
   for (const { edit, real, missingFolders } of placed) {
     if (edit.kind === 'remove') continue
     for (const folder of missingFolders) {
-      if (!folders.has(folder)) archive.entry({ name: folder, type: 'directory', mode: 0o755, uid: 0, gid: 0, mtime })
+      if (!folders.has(folder))
+        archive.entry({ name: folder, type: 'directory', mode: 0o755, uid: 0, gid: 0, mtime })
       folders.add(folder)
     }
     const header = { name: real, uid: 0, gid: 0, mtime }
@@ -246,5 +278,13 @@ export async function applyEdits(host: Host, index: TreeIndex, mountPoint: strin
 /** The command that unpacks a tar stream from its standard input with everything that belongs to a file. */
 export const extractArgv = (folder: string): string[] => [
   ...['tar', '--extract', '--file', '-', '--directory', folder, '--blocking-factor', '512'],
-  ...['--numeric-owner', '--same-owner', '--preserve-permissions', '--acls', '--xattrs', '--xattrs-include', '*']
+  ...[
+    '--numeric-owner',
+    '--same-owner',
+    '--preserve-permissions',
+    '--acls',
+    '--xattrs',
+    '--xattrs-include',
+    '*'
+  ]
 ]

@@ -1,5 +1,15 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream, openSync, closeSync, fsyncSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  createReadStream,
+  createWriteStream,
+  fsyncSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync
+} from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import * as core from '@actions/core'
@@ -35,7 +45,11 @@ const CONVERSIONS: Record<Exclude<Format['container'], 'raw'>, readonly string[]
 }
 
 /** The command that converts the raw disk. Reads and writes out of order with many coroutines: twice as fast and more. */
-export const convertArgv = (container: Exclude<Format['container'], 'raw'>, from: string, to: string): string[] => [
+export const convertArgv = (
+  container: Exclude<Format['container'], 'raw'>,
+  from: string,
+  to: string
+): string[] => [
   ...['qemu-img', 'convert', '-f', 'raw', '-m', '16', ...(container === 'vmdk' ? [] : ['-W'])],
   ...[...CONVERSIONS[container], from, to]
 ]
@@ -52,7 +66,13 @@ export const compressArgv = (compression: NonNullable<Format['compression']>, fr
  * Makes every format of the raw disk, in the order asked for, each container once.
  * @param baseName name of the files without extension
  */
-export async function makeFormats(host: Host, disk: string, formats: readonly Format[], baseName: string, workDir: string): Promise<MadeFile[]> {
+export async function makeFormats(
+  host: Host,
+  disk: string,
+  formats: readonly Format[],
+  baseName: string,
+  workDir: string
+): Promise<MadeFile[]> {
   const containers = new Map<Format['container'], string>([['raw', disk]])
   const made: MadeFile[] = []
   for (const format of formats) {
@@ -82,7 +102,12 @@ export async function makeFormats(host: Host, disk: string, formats: readonly Fo
   return made
 }
 
-async function convert(host: Host, container: Exclude<Format['container'], 'raw'>, from: string, to: string): Promise<void> {
+async function convert(
+  host: Host,
+  container: Exclude<Format['container'], 'raw'>,
+  from: string,
+  to: string
+): Promise<void> {
   const argv = convertArgv(container, from, to)
   try {
     await host.run(argv, { timeout: LIMIT })
@@ -91,12 +116,20 @@ async function convert(host: Host, container: Exclude<Format['container'], 'raw'
     if (container !== 'qcow2' || !/compression.type/i.test(messageOf(error))) throw error
     core.info('This qemu-img has no zstd: compressing qcow2 with zlib.')
     rmSync(to, { force: true })
-    await host.run(argv.map(arg => (arg === 'compression_type=zstd' ? 'compression_type=zlib' : arg)), { timeout: LIMIT })
+    await host.run(
+      argv.map(arg => (arg === 'compression_type=zstd' ? 'compression_type=zlib' : arg)),
+      { timeout: LIMIT }
+    )
   }
 }
 
 /** Compresses a file and hashes what comes out on the way. */
-async function compress(host: Host, compression: NonNullable<Format['compression']>, from: string, to: string): Promise<string> {
+async function compress(
+  host: Host,
+  compression: NonNullable<Format['compression']>,
+  from: string,
+  to: string
+): Promise<string> {
   const running = host.start(compressArgv(compression, from), { stdio: ['ignore', 'pipe', 'inherit'] })
   if (!running.stdout) throw new ActionError(`${compression} has no output`)
   const hash = createHash('sha256')
@@ -104,13 +137,15 @@ async function compress(host: Host, compression: NonNullable<Format['compression
   await pipeline(running.stdout, createWriteStream(to))
   const { exitCode } = await running.ended
   if (host.cancelled.aborted) throw host.cancelled.reason
-  if (exitCode !== 0) throw new ActionError(`Compressing ${from} to ${compression} failed with exit code ${exitCode}.`)
+  if (exitCode !== 0)
+    throw new ActionError(`Compressing ${from} to ${compression} failed with exit code ${exitCode}.`)
   return hash.digest('hex')
 }
 
 async function hashFile(path: string, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256')
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, signal })) hash.update(chunk as Buffer)
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, signal }))
+    hash.update(chunk as Buffer)
   return hash.digest('hex')
 }
 

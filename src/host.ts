@@ -255,7 +255,10 @@ class RunningChild implements Running {
       // A sudo child belongs to root, and only root may signal it.
       if ((error as NodeJS.ErrnoException).code === 'EPERM') {
         await this.#host
-          .runAsRoot(['kill', `-${signal}`, '--', `-${this.pid}`], { allowFailure: true, evenIfCancelled: true })
+          .runAsRoot(['kill', `-${signal}`, '--', `-${this.pid}`], {
+            allowFailure: true,
+            evenIfCancelled: true
+          })
           .catch(() => {})
       }
     }

@@ -159,7 +159,9 @@ class Reader {
       const at = item.indexOf('=')
       if (at > 0 && at < item.length - 1) return [[item.slice(0, at).trim(), item.slice(at + 1)]]
       // The item may be a secret: name its place in the list, not its text.
-      this.problems.push(`Input ${name} holds an item that is not of the form ${example}; write ${example}, one a line.`)
+      this.problems.push(
+        `Input ${name} holds an item that is not of the form ${example}; write ${example}, one a line.`
+      )
       return []
     })
   }
@@ -210,14 +212,20 @@ function readSecrets(read: Reader, env: NodeJS.ProcessEnv): Secret[] {
   })
   const variables = read.pairs('secret-envs', 'id=VARIABLE').map(([id, variable]) => {
     if (env[variable] === undefined) {
-      read.wrong('secret-envs', `${id}=${variable}`, 'there is no such environment variable; set it under env: of the step.')
+      read.wrong(
+        'secret-envs',
+        `${id}=${variable}`,
+        'there is no such environment variable; set it under env: of the step.'
+      )
     } else core.setSecret(env[variable])
     return { id, variable }
   })
   const secrets = [...inline, ...files, ...variables]
   for (const { id } of secrets) {
     if (!/^[\w.-]+$/.test(id)) {
-      read.problems.push(`A secret's id is ${JSON.stringify(id)}, but it has to consist of letters, digits, '_', '.' and '-'.`)
+      read.problems.push(
+        `A secret's id is ${JSON.stringify(id)}, but it has to consist of letters, digits, '_', '.' and '-'.`
+      )
     }
   }
   return secrets
@@ -225,7 +233,17 @@ function readSecrets(read: Reader, env: NodeJS.ProcessEnv): Secret[] {
 
 /** Inputs that only a build has, for the message of who gives an image too. */
 const BUILD_ONLY = [
-  ['file', 'target', 'build-args', 'build-contexts', 'secrets', 'secret-files', 'secret-envs', 'ssh', 'labels'],
+  [
+    'file',
+    'target',
+    'build-args',
+    'build-contexts',
+    'secrets',
+    'secret-files',
+    'secret-envs',
+    'ssh',
+    'labels'
+  ],
   ['add-hosts', 'cache-from', 'cache-to', 'network', 'builder']
 ].flat()
 
@@ -236,7 +254,8 @@ function readSource(read: Reader, secrets: readonly Secret[]): Inputs['source'] 
       read.wrong('image', reference, 'it has to be an image reference, such as debian:bookworm.')
     }
     const given = BUILD_ONLY.filter(name => read.text(name) !== '')
-    if (given.length > 0) read.wrong('image', reference, `an image is not built: leave out ${given.join(', ')}.`)
+    if (given.length > 0)
+      read.wrong('image', reference, `an image is not built: leave out ${given.join(', ')}.`)
     return { kind: 'image', reference }
   }
   return {
@@ -261,7 +280,8 @@ function readSource(read: Reader, secrets: readonly Secret[]): Inputs['source'] 
 }
 
 /** Whether Docker fetches the context itself: a Git repository or an archive by URL. */
-const isRemote = (context: string): boolean => /^(https?:\/\/|git:\/\/|ssh:\/\/|git@|github\.com\/)/.test(context)
+const isRemote = (context: string): boolean =>
+  /^(https?:\/\/|git:\/\/|ssh:\/\/|git@|github\.com\/)/.test(context)
 
 function readContext(read: Reader): { context: string; file: string | null } {
   const context = read.text('context')
@@ -291,20 +311,26 @@ function readPlatform(read: Reader): string {
 function readHostname(read: Reader): string | null {
   const hostname = read.optional('hostname')
   if (hostname !== null && !isHostname(hostname)) {
-    read.wrong('hostname', hostname, 'it has to be at most 64 letters, digits, hyphens and dots, as in RFC 1123.')
+    read.wrong(
+      'hostname',
+      hostname,
+      'it has to be at most 64 letters, digits, hyphens and dots, as in RFC 1123.'
+    )
   }
   return hostname
 }
 
 /** Whether the text is a host name by RFC 1123 within Linux' limit of 64 characters. */
 export const isHostname = (text: string): boolean =>
-  text.length <= 64 && text.split('.').every(label => /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(label))
+  text.length <= 64 &&
+  text.split('.').every(label => /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(label))
 
 function checkPassword(read: Reader, password: string | null): string | null {
   // The hashing program reads one line of at most 256 bytes and would cut the rest off silently.
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
   if (password !== null && (/[\u0000-\u001f\u007f]/.test(password) || Buffer.byteLength(password) > 255)) {
-    read.problems.push('Input root-password holds a control character or more than 255 bytes; give one line of text.')
+    read.problems.push(
+      'Input root-password holds a control character or more than 255 bytes; give one line of text.'
+    )
   }
   return password
 }
@@ -321,18 +347,29 @@ function readName(read: Reader, env: NodeJS.ProcessEnv): string {
   const given = read.optional('name')
   if (given === null) {
     const own = env.GITHUB_REPOSITORY?.split('/').pop() || basename(process.cwd())
-    return own.replace(/[^\w.-]+/g, '-').replace(/^[-.]+/, '').slice(0, 100) || 'disk'
+    return (
+      own
+        .replace(/[^\w.-]+/g, '-')
+        .replace(/^[-.]+/, '')
+        .slice(0, 100) || 'disk'
+    )
   }
   // What file systems and the artifact service refuse, and what a program could take for an option.
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
   if (/[\u0000-\u001f\u007f":<>|*?\\/]|^[-.]/.test(given) || Buffer.byteLength(given) > 128) {
-    read.wrong('name', given, 'it has to be at most 128 bytes without any of " : < > | * ? \\ / and control characters, not beginning with - or a dot.')
+    read.wrong(
+      'name',
+      given,
+      'it has to be at most 128 bytes without any of " : < > | * ? \\ / and control characters, not beginning with - or a dot.'
+    )
   }
   return given
 }
 
 function readFormats(read: Reader): Format[] {
-  const words = read.text('formats').split(/[\s,]+/).filter(Boolean)
+  const words = read
+    .text('formats')
+    .split(/[\s,]+/)
+    .filter(Boolean)
   const formats = new Map<string, Format>()
   const unknown: string[] = []
   for (const word of words) {
@@ -341,7 +378,8 @@ function readFormats(read: Reader): Format[] {
       container: CONTAINERS.find(known => known === container),
       compression: compression === undefined ? null : COMPRESSIONS.find(known => known === compression)
     }
-    if (format.container === undefined || format.compression === undefined || rest.length > 0) unknown.push(word)
+    if (format.container === undefined || format.compression === undefined || rest.length > 0)
+      unknown.push(word)
     else formats.set(word, { container: format.container, compression: format.compression })
   }
   if (unknown.length > 0 || words.length === 0) {
@@ -376,7 +414,8 @@ function readPattern(read: Reader): RegExp | null {
   try {
     const expression = new RegExp(pattern)
     // Such a pattern would call any machine good before it has said a word.
-    if (expression.test('')) read.wrong('boot-success-pattern', pattern, 'it matches an empty line; name what the line has to hold.')
+    if (expression.test(''))
+      read.wrong('boot-success-pattern', pattern, 'it matches an empty line; name what the line has to hold.')
     return expression
   } catch (error) {
     read.wrong('boot-success-pattern', pattern, `it is not a regular expression (${messageOf(error)}).`)

@@ -5,7 +5,16 @@ import * as core from '@actions/core'
 import { BootFailure, type BootResult, checkBoot } from './boot-check/boot-check.ts'
 import { installLoader, planLoader, writeBootCode } from './bootloader.ts'
 import { type Container, obtainImage, openContainer } from './container.ts'
-import { checkSpace, createDisk, type DiskPlan, fillDisk, finishDisk, type MountedDisk, mountDisk, planDisk } from './disk.ts'
+import {
+  checkSpace,
+  createDisk,
+  type DiskPlan,
+  fillDisk,
+  finishDisk,
+  type MountedDisk,
+  mountDisk,
+  planDisk
+} from './disk.ts'
 import { planEdits, readEditedFiles } from './edits.ts'
 import { ActionError, messageOf } from './errors.ts'
 import { type MadeFile, makeFormats, settle, writeChecksums } from './formats.ts'
@@ -14,12 +23,26 @@ import { type Inputs, isHostname, readInputs } from './inputs.ts'
 import { hashPassword } from './password.ts'
 import { preflight } from './preflight.ts'
 import type { Artifact } from './publish.ts'
-import { addSummary, failureMarkdown, type Report, startCommand, summaryMarkdown, writeReport } from './report.ts'
+import {
+  addSummary,
+  failureMarkdown,
+  type Report,
+  startCommand,
+  summaryMarkdown,
+  writeReport
+} from './report.ts'
 import { findSystem, type System } from './rootfs.ts'
 import { Stages } from './stages.ts'
 import { savePackagesLater, saveRun } from './state.ts'
 import { formatBytes, formatSeconds, inert } from './text.ts'
-import { bootCodePath, installTools, missingTools, moduleFolder, type Tool, type ToolsResult } from './tools.ts'
+import {
+  bootCodePath,
+  installTools,
+  missingTools,
+  moduleFolder,
+  type Tool,
+  type ToolsResult
+} from './tools.ts'
 import { Undo } from './undo.ts'
 
 /** The first run of the action: from inputs to published files. Sets the exit code; never rejects. */
@@ -40,7 +63,8 @@ export async function main(): Promise<void> {
   } catch (error) {
     await fail(error)
   }
-  for (const problem of (await undo?.releaseAll()) ?? []) core.warning(inert(problem), { title: 'Not cleaned up' })
+  for (const problem of (await undo?.releaseAll()) ?? [])
+    core.warning(inert(problem), { title: 'Not cleaned up' })
 }
 
 async function fail(error: unknown): Promise<void> {
@@ -81,7 +105,9 @@ async function makeImage(host: Host, undo: Undo, inputs: Inputs): Promise<void> 
     await stages.run('Tools', () => tools.finish())
     const { plan, mounted } = await stages.run('Disk', () => makeDisk(run, container, system))
     await stages.run('Boot loader', () => makeBootable(run, container, plan, mounted))
-    const made = await stages.run(inputs.boot === null ? 'Formats' : 'Boot check and formats', () => checkAndConvert(run))
+    const made = await stages.run(inputs.boot === null ? 'Formats' : 'Boot check and formats', () =>
+      checkAndConvert(run)
+    )
     await publish(run, { image, system, plan, ...made })
   } finally {
     await tools.settled()
@@ -98,7 +124,10 @@ function makeOutputDir(undo: Undo, { outputDir }: Inputs): string {
     undo.register({ kind: 'empty-folder', path: fresh })
     return fresh
   } catch (error) {
-    throw new ActionError(`The output folder cannot be made: ${messageOf(error)}. Set output-dir to a folder that can be written.`, 'No output folder')
+    throw new ActionError(
+      `The output folder cannot be made: ${messageOf(error)}. Set output-dir to a folder that can be written.`,
+      'No output folder'
+    )
   }
 }
 
@@ -106,7 +135,8 @@ function makeOutputDir(undo: Undo, { outputDir }: Inputs): string {
 async function prepare({ host, undo, inputs, outputDir, workDir }: Run): Promise<Tool[]> {
   for (const abandoned of Undo.abandoned(host)) {
     core.info(`Cleaning up after a run on this machine that was killed (${abandoned.runId}).`)
-    for (const problem of await abandoned.releaseAll()) core.warning(inert(problem), { title: 'Not cleaned up' })
+    for (const problem of await abandoned.releaseAll())
+      core.warning(inert(problem), { title: 'Not cleaned up' })
   }
   await preflight(host, outputDir)
   const missing = missingTools(host, inputs)
@@ -126,16 +156,22 @@ class BackgroundTools {
   readonly #held: string[] = []
 
   constructor(host: Host, missing: readonly Tool[]) {
-    this.#work = installTools(host, missing, line => (this.#print ? this.#print(line) : this.#held.push(line)))
+    this.#work = installTools(host, missing, line =>
+      this.#print ? this.#print(line) : this.#held.push(line)
+    )
     // Whoever awaits it sees the failure; until then it is no unhandled one.
     this.#work.catch(() => {})
   }
 
   async finish(): Promise<void> {
-    this.#held.forEach(line => core.info(line))
+    for (const line of this.#held) core.info(line)
     this.#print = core.info
     const { installed, source, save } = await this.#work
-    core.info(source === 'present' ? 'All programs are present.' : `Installed from the ${source}: ${installed.join(', ')}`)
+    core.info(
+      source === 'present'
+        ? 'All programs are present.'
+        : `Installed from the ${source}: ${installed.join(', ')}`
+    )
     if (save) savePackagesLater(save)
   }
 
@@ -152,12 +188,18 @@ async function openTree({ host, undo, workDir }: Run, image: string): Promise<Co
   return container
 }
 
-async function makeDisk(run: Run, container: Container, system: System): Promise<{ plan: DiskPlan; mounted: MountedDisk }> {
+async function makeDisk(
+  run: Run,
+  container: Container,
+  system: System
+): Promise<{ plan: DiskPlan; mounted: MountedDisk }> {
   const { host, undo, inputs, workDir, disk } = run
   const { index } = container
   const plan = planDisk(index.measure, inputs)
   checkSpace(workDir, plan, index.measure, inputs)
-  core.info(`Disk of ${formatBytes(plan.sizeBytes)}: MBR, disk id ${plan.diskId}, one bootable ${plan.filesystem} partition, UUID ${plan.uuid}`)
+  core.info(
+    `Disk of ${formatBytes(plan.sizeBytes)}: MBR, disk id ${plan.diskId}, one bootable ${plan.filesystem} partition, UUID ${plan.uuid}`
+  )
   const edits = planEdits({
     index,
     initSystem: system.init.system,
@@ -172,26 +214,48 @@ async function makeDisk(run: Run, container: Container, system: System): Promise
   await createDisk(host, plan, disk)
   const mounted = await mountDisk(host, undo, plan, disk, workDir)
   await fillDisk(host, mounted, container, [...edits, ...loader])
-  core.info(`Written anew or removed in the image: ${[...edits, ...loader].map(edit => `/${edit.path}`).join(', ')}`)
+  core.info(
+    `Written anew or removed in the image: ${[...edits, ...loader].map(edit => `/${edit.path}`).join(', ')}`
+  )
   return { plan, mounted }
 }
 
-async function makeBootable({ host, undo, disk }: Run, container: Container, plan: DiskPlan, mounted: MountedDisk): Promise<void> {
+async function makeBootable(
+  { host, undo, disk }: Run,
+  container: Container,
+  plan: DiskPlan,
+  mounted: MountedDisk
+): Promise<void> {
   await installLoader(host, container.index, mounted.mountPoint)
   await finishDisk(host, undo, plan, mounted)
   writeBootCode(disk, bootCodePath())
 }
 
 /** Boots the disk while its formats are made; neither is of use if the other fails. */
-async function checkAndConvert({ host, undo, inputs, disk, serialLog, workDir }: Run): Promise<{ boot: BootResult | null; files: MadeFile[] }> {
+async function checkAndConvert({
+  host,
+  undo,
+  inputs,
+  disk,
+  serialLog,
+  workDir
+}: Run): Promise<{ boot: BootResult | null; files: MadeFile[] }> {
   const stop = new AbortController()
-  const converting = makeFormats(new Host(AbortSignal.any([host.cancelled, stop.signal])), disk, inputs.formats, inputs.name, workDir)
+  const converting = makeFormats(
+    new Host(AbortSignal.any([host.cancelled, stop.signal])),
+    disk,
+    inputs.formats,
+    inputs.name,
+    workDir
+  )
   converting.catch(() => {})
   let boot: BootResult | null = null
   try {
     if (inputs.boot !== null) {
       boot = await checkBoot(host, undo, { disk, boot: inputs.boot, serialLog, workDir })
-      core.info(`The image boots: ${inert(boot.evidence)} after ${formatSeconds(boot.seconds)} under ${boot.accelerator.toUpperCase()}`)
+      core.info(
+        `The image boots: ${inert(boot.evidence)} after ${formatSeconds(boot.seconds)} under ${boot.accelerator.toUpperCase()}`
+      )
     }
     return { boot, files: await converting }
   } catch (error) {
@@ -215,12 +279,24 @@ async function publishConsole({ uploadArtifact, retentionDays }: Inputs, serialL
   }
 }
 
-type Made = Readonly<{ image: string; system: System; plan: DiskPlan; boot: BootResult | null; files: readonly MadeFile[] }>
+type Made = Readonly<{
+  image: string
+  system: System
+  plan: DiskPlan
+  boot: BootResult | null
+  files: readonly MadeFile[]
+}>
 
 /** Gives the files their final names, uploads them, and tells about them in report, outputs and summary. */
 async function publish(run: Run, made: Made): Promise<void> {
   const { host, inputs, stages, outputDir, workDir, serialLog } = run
-  const files = made.files.map(({ name, path, size, sha256 }) => ({ from: path, name, path: join(outputDir, name), size, sha256 }))
+  const files = made.files.map(({ name, path, size, sha256 }) => ({
+    from: path,
+    name,
+    path: join(outputDir, name),
+    size,
+    sha256
+  }))
   const checksums = join(outputDir, 'SHA256SUMS')
   const reportPath = join(outputDir, `${inputs.name}.report.json`)
   const report = (): Report => {
@@ -251,7 +327,9 @@ async function publish(run: Run, made: Made): Promise<void> {
     const sums = join(workDir, `${inputs.name}.SHA256SUMS`)
     writeChecksums(files, sums)
     writeReport(report(), reportPath)
-    const uploaded = inputs.uploadArtifact ? await upload([...files.map(file => file.path), sums, ...(made.boot ? [serialLog] : []), reportPath]) : []
+    const uploaded = inputs.uploadArtifact
+      ? await upload([...files.map(file => file.path), sums, ...(made.boot ? [serialLog] : []), reportPath])
+      : []
     settle(sums, checksums)
     return uploaded
   })
@@ -269,7 +347,11 @@ async function publish(run: Run, made: Made): Promise<void> {
   core.info(`Made ${files.map(file => file.path).join(', ')}${start ? `\nStart it with: ${start}` : ''}`)
 }
 
-function setOutputs(report: Report, artifacts: readonly Artifact[], paths: { checksums: string; reportPath: string; serialLog: string }): void {
+function setOutputs(
+  report: Report,
+  artifacts: readonly Artifact[],
+  paths: { checksums: string; reportPath: string; serialLog: string }
+): void {
   const [first] = report.files
   const artifact = artifacts.find(({ name }) => name === first?.name)
   const outputs: Record<string, string | number> = {

@@ -10,6 +10,8 @@ const ROUNDS = 100_000
  */
 export async function hashPassword(host: Host, password: string): Promise<string> {
   const salt = `rounds=${ROUNDS}$${randomBytes(12).toString('base64').replaceAll('+', '.').replaceAll('=', '')}`
-  const hashed = await host.run(['openssl', 'passwd', '-6', '-salt', salt, '-stdin'], { input: `${password}\n` })
+  const hashed = await host.run(['openssl', 'passwd', '-6', '-salt', salt, '-stdin'], {
+    input: `${password}\n`
+  })
   return hashed.stdout.trim()
 }

@@ -23,7 +23,11 @@ const LIMIT_SECONDS = 3600
  * @param sha256 digest of each file as it lies on disk, by path, where known; compared with what was uploaded
  * @throws ActionError that names the file and what the service answered
  */
-export async function uploadFiles(paths: readonly string[], retentionDays: number | null, sha256: ReadonlyMap<string, string>): Promise<Artifact[]> {
+export async function uploadFiles(
+  paths: readonly string[],
+  retentionDays: number | null,
+  sha256: ReadonlyMap<string, string>
+): Promise<Artifact[]> {
   // Loaded when needed: it is most of the bundle.
   const { DefaultArtifactClient } = await import('@actions/artifact')
   const client = new DefaultArtifactClient()
@@ -35,16 +39,28 @@ export async function uploadFiles(paths: readonly string[], retentionDays: numbe
     try {
       uploaded = await within(
         LIMIT_SECONDS,
-        client.uploadArtifact(name, [path], dirname(path), { skipArchive: true, ...(retentionDays !== null && { retentionDays }) })
+        client.uploadArtifact(name, [path], dirname(path), {
+          skipArchive: true,
+          ...(retentionDays !== null && { retentionDays })
+        })
       )
     } catch (error) {
       throw new ActionError(explainUpload(name, messageOf(error)), 'Upload failed')
     }
     const expected = sha256.get(path)
     if (expected !== undefined && uploaded.digest !== undefined && uploaded.digest !== expected) {
-      throw new ActionError(`${name} was changed on its way: it is ${expected}, uploaded was ${uploaded.digest} (SHA-256).`, 'Upload failed')
+      throw new ActionError(
+        `${name} was changed on its way: it is ${expected}, uploaded was ${uploaded.digest} (SHA-256).`,
+        'Upload failed'
+      )
     }
-    const artifact = { name, id: uploaded.id ?? 0, url: artifactUrl(uploaded.id ?? 0), digest: `sha256:${uploaded.digest ?? expected}`, size }
+    const artifact = {
+      name,
+      id: uploaded.id ?? 0,
+      url: artifactUrl(uploaded.id ?? 0),
+      digest: `sha256:${uploaded.digest ?? expected}`,
+      size
+    }
     core.info(`Uploaded ${name} (${formatBytes(size)}): ${artifact.url}`)
     artifacts.push(artifact)
   }
@@ -59,7 +75,8 @@ function explainUpload(name: string, words: string): string {
   if (/GHES/.test(words)) {
     return `${message}\nGitHub Enterprise Server does not take such artifacts: set upload-artifact to false and use the path in the output image.`
   }
-  if (/ACTIONS_RUNTIME_TOKEN|ACTIONS_RESULTS_URL/.test(words)) return `${message}\nOutside of a workflow set upload-artifact to false.`
+  if (/ACTIONS_RUNTIME_TOKEN|ACTIONS_RESULTS_URL/.test(words))
+    return `${message}\nOutside of a workflow set upload-artifact to false.`
   return `${message}\nThe files stay in the output folder; upload them in a later step, or run the job again.`
 }
 

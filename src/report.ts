@@ -15,7 +15,12 @@ export type Report = Readonly<{
   kernels: readonly string[]
   init: string
   disk: Pick<DiskPlan, 'sizeBytes' | 'partition' | 'diskId' | 'filesystem' | 'uuid' | 'label'>
-  boot: Readonly<{ result: 'passed' | 'skipped'; seconds: number | null; accelerator: string | null; evidence: string | null }>
+  boot: Readonly<{
+    result: 'passed' | 'skipped'
+    seconds: number | null
+    accelerator: string | null
+    evidence: string | null
+  }>
   files: readonly Readonly<{ name: string; path: string; size: number; sha256: string }>[]
   stages: readonly StageTime[]
   /** From the action's start to the end of the last stage listed. */
@@ -30,10 +35,19 @@ export function writeReport(report: Report, path: string): void {
 
 /** The command that starts a machine from an image file; null for files that have to be unpacked first. */
 export function startCommand(path: string): string | null {
-  const format = { raw: 'raw', qcow2: 'qcow2', vmdk: 'vmdk', vdi: 'vdi', vhd: 'vpc', vhdx: 'vhdx' }[path.split('.').pop() ?? '']
+  const format = { raw: 'raw', qcow2: 'qcow2', vmdk: 'vmdk', vdi: 'vdi', vhd: 'vpc', vhdx: 'vhdx' }[
+    path.split('.').pop() ?? ''
+  ]
   if (format === undefined) return null
   // A comma in an option's value is doubled.
-  return quoteArgv(['qemu-system-x86_64', '-m', '1024', '-nographic', '-drive', `file=${path.replaceAll(',', ',,')},format=${format},if=virtio`])
+  return quoteArgv([
+    'qemu-system-x86_64',
+    '-m',
+    '1024',
+    '-nographic',
+    '-drive',
+    `file=${path.replaceAll(',', ',,')},format=${format},if=virtio`
+  ])
 }
 
 type Row = readonly string[]
@@ -63,18 +77,35 @@ export function summaryMarkdown(report: Report, artifacts: readonly Artifact[]):
   )
   const partitions = table(
     ['Partition', 'Bootable', 'First sector', 'Sectors', 'Size', 'Type', 'UUID'],
-    [['1', 'yes', `${disk.partition.startSector}`, `${disk.partition.sectors}`, formatBytes(disk.partition.sectors * SECTOR), disk.filesystem, disk.uuid]]
+    [
+      [
+        '1',
+        'yes',
+        `${disk.partition.startSector}`,
+        `${disk.partition.sectors}`,
+        formatBytes(disk.partition.sectors * SECTOR),
+        disk.filesystem,
+        disk.uuid
+      ]
+    ]
   )
   const files = table(
     ['File', 'Size', 'SHA-256'],
     report.files.map(file => {
       const url = links.get(file.name)
-      return [url === undefined ? cell(file.name) : `[${cell(file.name)}](${url})`, formatBytes(file.size), `\`${file.sha256}\``]
+      return [
+        url === undefined ? cell(file.name) : `[${cell(file.name)}](${url})`,
+        formatBytes(file.size),
+        `\`${file.sha256}\``
+      ]
     })
   )
   const stages = table(
     ['Stage', 'Seconds'],
-    [...report.stages.map(stage => [stage.name, stage.seconds.toFixed(1)]), ['**Total**', `**${report.totalSeconds.toFixed(1)}**`]]
+    [
+      ...report.stages.map(stage => [stage.name, stage.seconds.toFixed(1)]),
+      ['**Total**', `**${report.totalSeconds.toFixed(1)}**`]
+    ]
   )
   return `${[
     `## ${cell(report.name)}: disk image ${boot.result === 'passed' ? 'boots' : 'made'}`,
@@ -92,22 +123,47 @@ export function summaryMarkdown(report: Report, artifacts: readonly Artifact[]):
 
 function instructions(report: Report): string {
   const commands: string[] = []
-  const named = (extension: string): string | undefined => report.files.find(file => file.name.endsWith(extension))?.name
+  const named = (extension: string): string | undefined =>
+    report.files.find(file => file.name.endsWith(extension))?.name
   const first = report.files.map(file => startCommand(file.name)).find(command => command !== null)
-  if (first) commands.push('# A virtual machine with its serial console in this terminal (Ctrl-A X ends it)', first)
+  if (first)
+    commands.push('# A virtual machine with its serial console in this terminal (Ctrl-A X ends it)', first)
   const raw = named('.raw')
-  if (raw) commands.push('# A real disk or USB stick: everything on it is overwritten', quoteArgv(['sudo', 'dd', `if=${raw}`, 'of=/dev/sdX', 'bs=4M', 'conv=fsync', 'status=progress']))
+  if (raw)
+    commands.push(
+      '# A real disk or USB stick: everything on it is overwritten',
+      quoteArgv(['sudo', 'dd', `if=${raw}`, 'of=/dev/sdX', 'bs=4M', 'conv=fsync', 'status=progress'])
+    )
   const vdi = named('.vdi')
   if (vdi) {
     commands.push(
       '# VirtualBox',
       quoteArgv(['VBoxManage', 'createvm', '--name', report.name, '--ostype', 'Linux_64', '--register']),
       quoteArgv(['VBoxManage', 'storagectl', report.name, '--name', 'SATA', '--add', 'sata']),
-      quoteArgv(['VBoxManage', 'storageattach', report.name, '--storagectl', 'SATA', '--port', '0', '--type', 'hdd', '--medium', vdi])
+      quoteArgv([
+        'VBoxManage',
+        'storageattach',
+        report.name,
+        '--storagectl',
+        'SATA',
+        '--port',
+        '0',
+        '--type',
+        'hdd',
+        '--medium',
+        vdi
+      ])
     )
   }
   const packed = report.files.find(file => /\.(zst|gz|xz)$/.test(file.name))?.name
-  if (packed) commands.push('# Compressed files are unpacked first', quoteArgv([{ zst: 'unzstd', gz: 'gunzip', xz: 'unxz' }[packed.split('.').pop() ?? ''] ?? 'unzstd', packed]))
+  if (packed)
+    commands.push(
+      '# Compressed files are unpacked first',
+      quoteArgv([
+        { zst: 'unzstd', gz: 'gunzip', xz: 'unxz' }[packed.split('.').pop() ?? ''] ?? 'unzstd',
+        packed
+      ])
+    )
   if (commands.length === 0) return 'Attach the image as the disk of a new machine with BIOS firmware.'
   return ['```sh', ...commands, '```'].join('\n')
 }

@@ -37,9 +37,12 @@ export async function findSystem(container: Container): Promise<System> {
         `${found.length > 0 ? `/boot holds ${found.slice(0, 10).join(', ')}` : '/boot is empty or absent'}.`
     )
   }
-  if (init === null) missing.push(`No init in the image: looked for ${INIT_PATHS.map(path => `/${path}`).join(', ')}.`)
+  if (init === null)
+    missing.push(`No init in the image: looked for ${INIT_PATHS.map(path => `/${path}`).join(', ')}.`)
   if (newest === undefined || init === null) {
-    const lines = family && [newest === undefined ? family.kernelLine : '', init === null ? family.initLine : ''].filter(Boolean)
+    const lines =
+      family &&
+      [newest === undefined ? family.kernelLine : '', init === null ? family.initLine : ''].filter(Boolean)
     const advice = lines
       ? `The image is ${distribution.name}; add to the Dockerfile:\n${lines.join('\n')}`
       : `The image is ${distribution.name}; install a kernel with its initrd and an init system in the Dockerfile.`
@@ -51,13 +54,16 @@ export async function findSystem(container: Container): Promise<System> {
   core.info(`Kernel: ${newest.version} (/${newest.path})`)
   core.info(`Initrd: ${newest.initrd === null ? 'none' : `/${newest.initrd}`}`)
   for (const kernel of older) core.info(`Older kernel, in the boot menu: ${kernel.version} (/${kernel.path})`)
-  core.info(`Init: ${init.path} (${init.system}${init.path === `/${init.program}` ? '' : `, /${init.program}`})`)
+  core.info(
+    `Init: ${init.path} (${init.system}${init.path === `/${init.program}` ? '' : `, /${init.program}`})`
+  )
   return { distribution, kernels: [newest, ...older], init }
 }
 
 async function checkArchitecture(container: Container, init: Init): Promise<void> {
   const header = await container.read(init.program, 20)
-  if (header === null || header.length < 20) throw new ActionError(`/${init.program}, the init, is empty.`, 'Not a bootable system')
+  if (header === null || header.length < 20)
+    throw new ActionError(`/${init.program}, the init, is empty.`, 'Not a bootable system')
   const isElf = header.subarray(0, 4).equals(Buffer.from('\x7fELF', 'latin1'))
   const machine = isElf ? header.readUInt16LE(18) : null
   // A script has no architecture; the kernel starts it through its interpreter.

@@ -10,7 +10,8 @@ export const saveRun = (runId: string): void => core.saveState(RUN, runId)
 /** Id of the first run; null if this is the first. */
 export const savedRun = (): string | null => core.getState(RUN) || null
 
-export const savePackagesLater = (cache: PackageCache): void => core.saveState(PACKAGES, JSON.stringify(cache))
+export const savePackagesLater = (cache: PackageCache): void =>
+  core.saveState(PACKAGES, JSON.stringify(cache))
 
 export function savedPackages(): PackageCache | null {
   const state = core.getState(PACKAGES)

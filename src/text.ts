@@ -45,9 +45,8 @@ export function quoteArgv(argv: readonly string[]): string {
   return argv.map(arg => (/^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", `'\\''`)}'`)).join(' ')
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is matched
-const ESCAPES = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)|[PX^_][^\u001b]*\u001b\\|[ -/]*[0-~])/g
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is matched
+const ESCAPES =
+  /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)|[PX^_][^\u001b]*\u001b\\|[ -/]*[0-~])/g
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f]/g
 
 /** The text without terminal escape sequences and control characters other than tab and newline. */

@@ -10,17 +10,24 @@ import type { Inputs } from './inputs.ts'
 import { inert } from './text.ts'
 
 /** A host program, or file, that the run needs and the Debian or Ubuntu package that brings it. */
-export type Tool = Readonly<{ package: string } & ({ program: string } | { file: string; places: readonly string[] })>
+export type Tool = Readonly<
+  { package: string } & ({ program: string } | { file: string; places: readonly string[] })
+>
 
 /** Programs and files that a run with these inputs needs on the host. */
 export function neededTools(inputs: Inputs): Tool[] {
   const program = (name: string, pkg: string): Tool => ({ program: name, package: pkg })
-  const compresses = (compression: string): boolean => inputs.formats.some(format => format.compression === compression)
+  const compresses = (compression: string): boolean =>
+    inputs.formats.some(format => format.compression === compression)
   const converts = inputs.boot !== null || inputs.formats.some(format => format.container !== 'raw')
   return [
     program('extlinux', 'extlinux'),
     { file: 'mbr.bin', places: MBR_PLACES, package: 'syslinux-common' },
-    { file: 'menu.c32', places: MODULE_FOLDERS.map(folder => `${folder}/menu.c32`), package: 'syslinux-common' },
+    {
+      file: 'menu.c32',
+      places: MODULE_FOLDERS.map(folder => `${folder}/menu.c32`),
+      package: 'syslinux-common'
+    },
     program('sfdisk', 'fdisk'),
     program('mke2fs', 'e2fsprogs'),
     program('losetup', 'mount'),
@@ -35,7 +42,8 @@ export function neededTools(inputs: Inputs): Tool[] {
   ]
 }
 
-const namesOf = (tools: readonly Tool[]): string => tools.map(tool => ('program' in tool ? tool.program : tool.file)).join(', ')
+const namesOf = (tools: readonly Tool[]): string =>
+  tools.map(tool => ('program' in tool ? tool.program : tool.file)).join(', ')
 
 const packagesOf = (tools: readonly Tool[]): string[] => [...new Set(tools.map(tool => tool.package))].sort()
 
@@ -43,7 +51,8 @@ const packagesOf = (tools: readonly Tool[]): string[] => [...new Set(tools.map(t
 export const bootCodePath = (): string => MBR_PLACES.find(place => existsSync(place)) ?? MBR_PLACES[0]
 
 /** Where the boot loader's modules lie on this machine. */
-export const moduleFolder = (): string | null => MODULE_FOLDERS.find(folder => existsSync(join(folder, 'menu.c32'))) ?? null
+export const moduleFolder = (): string | null =>
+  MODULE_FOLDERS.find(folder => existsSync(join(folder, 'menu.c32'))) ?? null
 
 function isPresent(host: Host, tool: Tool): boolean {
   return 'program' in tool ? host.which(tool.program) !== null : tool.places.some(place => existsSync(place))
@@ -85,7 +94,10 @@ export function missingTools(host: Host, inputs: Inputs): Tool[] {
   const words = `Missing on this machine: ${namesOf(missing)}`
   if (!inputs.installTools) {
     const command = `sudo apt-get install ${packagesOf(missing).join(' ')}`
-    throw new ActionError(`${words}. Set install-tools to true, or install them before: ${command}`, 'Missing programs')
+    throw new ActionError(
+      `${words}. Set install-tools to true, or install them before: ${command}`,
+      'Missing programs'
+    )
   }
   if (host.which('apt-get') === null) {
     throw new ActionError(
@@ -100,7 +112,11 @@ export function missingTools(host: Host, inputs: Inputs): Tool[] {
  * Installs the missing tools, from the Actions cache if it has their packages, else from the network.
  * @throws ActionError that names what could not be installed
  */
-export async function installTools(host: Host, missing: readonly Tool[], onLine: (line: string) => void): Promise<ToolsResult> {
+export async function installTools(
+  host: Host,
+  missing: readonly Tool[],
+  onLine: (line: string) => void
+): Promise<ToolsResult> {
   if (missing.length === 0) return { installed: [], source: 'present', save: null }
   const packages = packagesOf(missing)
   onLine(`Missing: ${namesOf(missing)}`)
@@ -108,13 +124,20 @@ export async function installTools(host: Host, missing: readonly Tool[], onLine:
   mkdirSync(folder, { recursive: true })
   const cache = { folder, key: cacheKey(packages) }
   const restored = await restorePackages(cache, onLine)
-  if (restored && (await installFiles(host, folder, onLine)) && missing.every(tool => isPresent(host, tool))) {
+  if (
+    restored &&
+    (await installFiles(host, folder, onLine)) &&
+    missing.every(tool => isPresent(host, tool))
+  ) {
     return { installed: packages, source: 'cache', save: null }
   }
   await installFromNetwork(host, packages, folder, onLine)
   const still = missing.filter(tool => !isPresent(host, tool))
   if (still.length > 0) {
-    throw new ActionError(`Installed ${packages.join(', ')}, but ${namesOf(still)} is still missing.`, 'Missing programs')
+    throw new ActionError(
+      `Installed ${packages.join(', ')}, but ${namesOf(still)} is still missing.`,
+      'Missing programs'
+    )
   }
   // What the cache holds under this key did not do: it cannot be overwritten, so it is not saved again.
   return { installed: packages, source: 'network', save: restored ? null : cache }
@@ -138,7 +161,10 @@ function osRelease(): string {
   }
 }
 
-async function restorePackages({ folder, key }: PackageCache, onLine: (line: string) => void): Promise<boolean> {
+async function restorePackages(
+  { folder, key }: PackageCache,
+  onLine: (line: string) => void
+): Promise<boolean> {
   try {
     // Loaded when needed: it is most of the bundle.
     const cache = await import('@actions/cache')
@@ -179,7 +205,12 @@ async function installFiles(host: Host, folder: string, onLine: (line: string) =
   return installed
 }
 
-async function installFromNetwork(host: Host, packages: readonly string[], folder: string, onLine: (line: string) => void): Promise<void> {
+async function installFromNetwork(
+  host: Host,
+  packages: readonly string[],
+  folder: string,
+  onLine: (line: string) => void
+): Promise<void> {
   // Two tries: mirrors change under the feet of a list that is minutes old.
   for (const attempt of [1, 2]) {
     const updated = await apt(host, ['update'], onLine)

@@ -125,7 +125,9 @@ const ROOT: Entry = { kind: 'd', mode: 0o755, uid: 0, gid: 0, size: 0, link: nul
 export const roundToBlocks = (bytes: number): number => Math.ceil(bytes / BLOCK) * BLOCK
 
 /** Format for find(1) that {@link FindParser} reads: fields end with NUL, since names may hold anything else. */
-export const FIND_FORMAT = ['%y', '%m', '%U', '%G', '%s', '%b', '%n', '%i', '%P', '%l'].map(field => `${field}\\0`).join('')
+export const FIND_FORMAT = ['%y', '%m', '%U', '%G', '%s', '%b', '%n', '%i', '%P', '%l']
+  .map(field => `${field}\\0`)
+  .join('')
 const FIELDS = 10
 
 /** Reads the output of `find ROOT -printf FIND_FORMAT` into an index, in chunks of any size. */
@@ -149,7 +151,18 @@ export class FindParser {
     this.#rest = data.subarray(from)
   }
 
-  #add([kind = '', mode = '', uid = '', gid = '', size = '', blocks = '', names = '', inode = '', path = '', link = '']: string[]): void {
+  #add([
+    kind = '',
+    mode = '',
+    uid = '',
+    gid = '',
+    size = '',
+    blocks = '',
+    names = '',
+    inode = '',
+    path = '',
+    link = ''
+  ]: string[]): void {
     if (path === '') return
     const first = Number(names) < 2 || kind === 'd' || !this.#seen.has(inode)
     if (first && Number(names) > 1 && kind !== 'd') this.#seen.add(inode)

@@ -174,7 +174,8 @@ async function release(host: Host, resource: Resource): Promise<void> {
         ...options,
         allowFailure: true
       })
-      if (removed.exitCode !== 0 && !/No such container/i.test(removed.stderr)) throw new Error(removed.stderr.trim())
+      if (removed.exitCode !== 0 && !/No such container/i.test(removed.stderr))
+        throw new Error(removed.stderr.trim())
       return
     }
     case 'mount':
@@ -218,7 +219,11 @@ async function release(host: Host, resource: Resource): Promise<void> {
 export function mountedBelow(path: string): string[] {
   return readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
-    .map(line => line.split(' ')[4]?.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8))))
+    .map(line =>
+      line
+        .split(' ')[4]
+        ?.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)))
+    )
     .filter(target => target !== undefined && (target === path || target.startsWith(`${path}/`)))
     .map(target => target as string)
     .reverse()

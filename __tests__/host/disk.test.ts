@@ -10,19 +10,15 @@ import type { Edit } from '../../src/edits.ts'
 import { type CommandOptions, type CommandResult, Host } from '../../src/host.ts'
 import type { Filesystem } from '../../src/inputs.ts'
 import { mountedBelow, Undo } from '../../src/undo.ts'
+import { asRoot, inImage } from '../support/e2e.ts'
 import { ensureBaseImage } from '../support/images.ts'
 
 const MIB = 1024 ** 2
-const root = (...argv: string[]): string =>
-  execFileSync(process.getuid?.() === 0 ? (argv[0] ?? '') : 'sudo', process.getuid?.() === 0 ? argv.slice(1) : argv, {
-    encoding: 'utf8',
-    env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin`, LC_ALL: 'C.UTF-8' }
-  })
-
 /** A machine whose kernel does not mount the container's layers, as with the containerd image store. */
 class HostWithoutOverlay extends Host {
   override runAsRoot(argv: readonly string[], options?: CommandOptions): Promise<CommandResult> {
-    if (argv.includes('overlay')) return Promise.resolve({ exitCode: 32, stdout: '', stderr: 'unknown filesystem type' })
+    if (argv.includes('overlay'))
+      return Promise.resolve({ exitCode: 32, stdout: '', stderr: 'unknown filesystem type' })
     return super.runAsRoot(argv, options)
   }
 }
@@ -45,7 +41,7 @@ afterEach(async () => {
   jest.restoreAllMocks()
   expect(await undo.releaseAll()).toEqual([])
   expect(mountedBelow(folder)).toEqual([])
-  expect(root('losetup', '--list', '--noheadings', '--output', 'BACK-FILE')).not.toContain(folder)
+  expect(asRoot('losetup', '--list', '--noheadings', '--output', 'BACK-FILE')).not.toContain(folder)
   rmSync(folder, { recursive: true })
 })
 
@@ -64,7 +60,12 @@ function buildWithBuildKit(tag: string, context: string): void {
   }
 }
 
-async function makeDisk(container: Container, filesystem: Filesystem, extraSpaceBytes: number, edits: Edit[] = []): Promise<{ path: string; plan: DiskPlan }> {
+async function makeDisk(
+  container: Container,
+  filesystem: Filesystem,
+  extraSpaceBytes: number,
+  edits: Edit[] = []
+): Promise<{ path: string; plan: DiskPlan }> {
   const plan = planDisk(container.index.measure, { sizeBytes: null, extraSpaceBytes, filesystem })
   const path = join(folder, 'disk.raw')
   await createDisk(host, plan, path)
@@ -72,17 +73,6 @@ async function makeDisk(container: Container, filesystem: Filesystem, extraSpace
   await fillDisk(host, mounted, container, edits)
   await finishDisk(host, undo, plan, mounted)
   return { path, plan }
-}
-
-/** Mounts a finished disk read-only and gives what `look` sees. */
-function mounted<T>(path: string, look: (mountPoint: string) => T): T {
-  const at = mkdtempSync(join(folder, 'look-'))
-  root('mount', '-o', 'ro,loop,offset=1048576', path, at)
-  try {
-    return look(at)
-  } finally {
-    root('umount', at)
-  }
 }
 
 describe('a tree of every kind of file', () => {
@@ -99,33 +89,45 @@ describe('a tree of every kind of file', () => {
   beforeAll(async () => {
     const source = mkdtempSync(join(tmpdir(), 'docker-to-disk-odd-'))
     const inside = (path: string): string => join(source, path)
-    root('mkdir', '-p', inside('odd'), inside('etc'), inside('sticky'), inside('deep/'.repeat(40)))
-    for (const name of Object.values(names)) root('touch', inside(name))
+    asRoot('mkdir', '-p', inside('odd'), inside('etc'), inside('sticky'), inside('deep/'.repeat(40)))
+    for (const name of Object.values(names)) asRoot('touch', inside(name))
     writeFileSync(inside('odd/file'), 'content')
-    root('ln', inside('odd/file'), inside('odd/hard'))
-    root('ln', '-s', '/etc/../../odd/file', inside('odd/link'))
-    root('ln', '-s', 'x'.repeat(200), inside('odd/long-link'))
-    root('chown', '12345:54321', inside('odd/file'))
-    root('chmod', '6755', inside('odd/file'))
-    root('chmod', '1777', inside('sticky'))
-    root('mknod', inside('odd/block'), 'b', '7', '99')
-    root('mknod', inside('odd/char'), 'c', '1', '7')
-    root('mkfifo', inside('odd/fifo'))
-    root('cp', '/bin/true', inside('odd/capable'))
-    root('setcap', 'cap_net_raw+ep', inside('odd/capable'))
-    root('touch', inside('odd/attributes'))
-    root('setfattr', '-n', 'user.note', '-v', 'kept', inside('odd/attributes'))
-    root('setfacl', '-m', 'u:4242:rw', inside('odd/attributes'))
-    root('touch', '--date', '2001-02-03 04:05:06.789 UTC', inside('odd/attributes'))
+    asRoot('ln', inside('odd/file'), inside('odd/hard'))
+    asRoot('ln', '-s', '/etc/../../odd/file', inside('odd/link'))
+    asRoot('ln', '-s', 'x'.repeat(200), inside('odd/long-link'))
+    asRoot('chown', '12345:54321', inside('odd/file'))
+    asRoot('chmod', '6755', inside('odd/file'))
+    asRoot('chmod', '1777', inside('sticky'))
+    asRoot('mknod', inside('odd/block'), 'b', '7', '99')
+    asRoot('mknod', inside('odd/char'), 'c', '1', '7')
+    asRoot('mkfifo', inside('odd/fifo'))
+    asRoot('cp', '/bin/true', inside('odd/capable'))
+    asRoot('setcap', 'cap_net_raw+ep', inside('odd/capable'))
+    asRoot('touch', inside('odd/attributes'))
+    asRoot('setfattr', '-n', 'user.note', '-v', 'kept', inside('odd/attributes'))
+    asRoot('setfacl', '-m', 'u:4242:rw', inside('odd/attributes'))
+    asRoot('touch', '--date', '2001-02-03 04:05:06.789 UTC', inside('odd/attributes'))
     const context = mkdtempSync(join(tmpdir(), 'docker-to-disk-context-'))
-    root('tar', '-C', source, '--xattrs', '--xattrs-include=*', '--acls', '--format=posix', '-cf', join(context, 'odd.tar'), '.')
+    asRoot(
+      'tar',
+      '-C',
+      source,
+      '--xattrs',
+      '--xattrs-include=*',
+      '--acls',
+      '--format=posix',
+      '-cf',
+      join(context, 'odd.tar'),
+      '.'
+    )
     // Made in the image by BuildKit, which keeps a layer as it was written: to unpack a tar, as the legacy builder does with
     // each layer, fills holes with zeros.
-    const hole = 'truncate -s 64M /odd/hole && dd if=/dev/urandom of=/odd/hole bs=4096 count=1 seek=8192 conv=notrunc'
+    const hole =
+      'truncate -s 64M /odd/hole && dd if=/dev/urandom of=/odd/hole bs=4096 count=1 seek=8192 conv=notrunc'
     writeFileSync(join(context, 'Dockerfile'), `FROM alpine:3.20\nADD odd.tar /\nRUN ${hole}\n`)
     await ensureBaseImage('alpine:3.20')
     buildWithBuildKit(tag, context)
-    root('rm', '-rf', source, context)
+    asRoot('rm', '-rf', source, context)
   }, 60_000)
 
   afterAll(() => {
@@ -149,22 +151,31 @@ describe('a tree of every kind of file', () => {
     ]
     const { path, plan } = await makeDisk(container, filesystem, 8 * MIB, edits)
 
-    expect(root('sfdisk', '--dump', path)).toContain(`start=        2048, size=`)
-    const dump = root('sfdisk', '--dump', path)
-    for (const part of ['label: dos', `label-id: 0x${plan.diskId}`, `size=${String(plan.partition.sectors).padStart(12)}`, 'type=83, bootable']) expect(dump).toContain(part)
-    const features = root('sh', '-c', `dumpe2fs -h '${path}?offset=1048576' 2>&1`)
+    expect(asRoot('sfdisk', '--dump', path)).toContain(`start=        2048, size=`)
+    const dump = asRoot('sfdisk', '--dump', path)
+    for (const part of [
+      'label: dos',
+      `label-id: 0x${plan.diskId}`,
+      `size=${String(plan.partition.sectors).padStart(12)}`,
+      'type=83, bootable'
+    ])
+      expect(dump).toContain(part)
+    const features = asRoot('sh', '-c', `dumpe2fs -h '${path}?offset=1048576' 2>&1`)
     expect(features).toContain(`Filesystem UUID:          ${plan.uuid}`)
-    expect(features).not.toMatch(/Filesystem features:.*(64bit|metadata_csum|orphan_file|inline_data|needs_recovery)/)
+    expect(features).not.toMatch(
+      /Filesystem features:.*(64bit|metadata_csum|orphan_file|inline_data|needs_recovery)/
+    )
     expect(/Filesystem features:.*has_journal/.test(features)).toBe(filesystem !== 'ext2')
     expect(/Filesystem features:.* extent/.test(features)).toBe(filesystem === 'ext4')
     expect(statSync(path).blocks * 512).toBeLessThan(statSync(path).size * 0.75)
 
-    mounted(path, at => {
-      const stat = (format: string, name: string): string => root('stat', '--format', format, '--', join(at, name)).trim()
+    inImage(path, at => {
+      const stat = (format: string, name: string): string =>
+        asRoot('stat', '--format', format, '--', join(at, name)).trim()
       expect(stat('%u:%g %a %h %s', 'odd/file')).toBe('12345:54321 6755 2 7')
       expect(stat('%i', 'odd/file')).toBe(stat('%i', 'odd/hard'))
-      expect(root('readlink', join(at, 'odd/link')).trim()).toBe('/etc/../../odd/file')
-      expect(root('readlink', join(at, 'odd/long-link')).trim()).toBe('x'.repeat(200))
+      expect(asRoot('readlink', join(at, 'odd/link')).trim()).toBe('/etc/../../odd/file')
+      expect(asRoot('readlink', join(at, 'odd/long-link')).trim()).toBe('x'.repeat(200))
       expect(stat('%a', 'sticky')).toBe('1777')
       expect(stat('%F %t:%T', 'odd/block')).toBe('block special file 7:63')
       expect(stat('%F %t:%T', 'odd/char')).toBe('character special file 1:7')
@@ -172,18 +183,29 @@ describe('a tree of every kind of file', () => {
       expect(stat('%F', 'deep/'.repeat(40))).toBe('directory')
       expect(stat('%s', 'odd/hole')).toBe(String(64 * MIB))
       expect(Number(stat('%b', 'odd/hole')) * 512).toBeLessThan(MIB)
-      expect(root('getcap', join(at, 'odd/capable'))).toContain('cap_net_raw=ep')
+      expect(asRoot('getcap', join(at, 'odd/capable'))).toContain('cap_net_raw=ep')
       // Docker's export leaves out all attributes but file capabilities.
       if (how === 'mounted layers') {
-        expect(root('getfattr', '--absolute-names', '-n', 'user.note', '--only-values', join(at, 'odd/attributes'))).toBe('kept')
-        expect(root('getfacl', '--absolute-names', '--numeric', join(at, 'odd/attributes'))).toContain('user:4242:rw-')
+        expect(
+          asRoot(
+            'getfattr',
+            '--absolute-names',
+            '-n',
+            'user.note',
+            '--only-values',
+            join(at, 'odd/attributes')
+          )
+        ).toBe('kept')
+        expect(asRoot('getfacl', '--absolute-names', '--numeric', join(at, 'odd/attributes'))).toContain(
+          'user:4242:rw-'
+        )
       }
       expect(stat('%Y', 'odd/attributes')).toBe(String(Date.parse('2001-02-03T04:05:06Z') / 1000))
       expect(stat('%u:%g %a', 'etc/new/deep')).toBe('1:2 600')
-      expect(root('cat', join(at, 'etc/new/deep'))).toBe('edited')
-      expect(root('readlink', join(at, 'etc/link')).trim()).toBe('/nowhere')
+      expect(asRoot('cat', join(at, 'etc/new/deep'))).toBe('edited')
+      expect(asRoot('readlink', join(at, 'etc/link')).trim()).toBe('/nowhere')
       expect(stat('%F %t:%T %a', 'dev/console')).toBe('character special file 5:1 600')
-      expect(root('sh', '-c', `test -e '${at}/odd/fifo' && echo there || echo gone`)).toBe('gone\n')
+      expect(asRoot('sh', '-c', `test -e '${at}/odd/fifo' && echo there || echo gone`)).toBe('gone\n')
     })
   })
 
@@ -198,7 +220,10 @@ describe('a tree of every kind of file', () => {
 })
 
 describe('the size computed is enough without any space to spare', () => {
-  const shapes: [name: string, write: (add: (name: string, size: number) => Promise<void>) => Promise<void>][] = [
+  const shapes: [
+    name: string,
+    write: (add: (name: string, size: number) => Promise<void>) => Promise<void>
+  ][] = [
     ['nothing', async () => {}],
     ['one large file', add => add('large', 300 * MIB)],
     [
@@ -221,39 +246,45 @@ describe('the size computed is enough without any space to spare', () => {
     ]
   ]
 
-  test.each(shapes.flatMap(([name, write]) => (['ext4', 'ext3'] as const).map(filesystem => [name, filesystem, write] as const)))(
-    '%s on %s',
-    async (name, filesystem, write) => {
-      begin(new Host())
-      const tar = join(folder, 'tree.tar')
-      const archive = pack()
-      const importing = new Promise<void>((resolve, reject) => {
-        const chunks: Buffer[] = []
-        archive.on('data', chunk => chunks.push(chunk as Buffer))
-        archive.on('error', reject)
-        archive.on('end', () => {
-          writeFileSync(tar, Buffer.concat(chunks))
-          resolve()
-        })
+  test.each(
+    shapes.flatMap(([name, write]) =>
+      (['ext4', 'ext3'] as const).map(filesystem => [name, filesystem, write] as const)
+    )
+  )('%s on %s', async (name, filesystem, write) => {
+    begin(new Host())
+    const tar = join(folder, 'tree.tar')
+    const archive = pack()
+    const importing = new Promise<void>((resolve, reject) => {
+      const chunks: Buffer[] = []
+      archive.on('data', chunk => chunks.push(chunk as Buffer))
+      archive.on('error', reject)
+      archive.on('end', () => {
+        writeFileSync(tar, Buffer.concat(chunks))
+        resolve()
       })
-      archive.entry({ name: 'here', type: 'file' }, '')
-      await write((name, size) => new Promise((resolve, reject) => archive.entry({ name }, Buffer.alloc(size, 'x'), error => (error ? reject(error) : resolve()))))
-      archive.finalize()
-      await importing
-      const tag = `docker-to-disk-test:${undo.runId}`
-      await importImage(tag, tar)
-      rmSync(tar)
-      try {
-        const container = await openContainer(host, undo, tag, folder)
-        const { path } = await makeDisk(container, filesystem, 0)
-        const free = mounted(path, at => Number(root('stat', '--file-system', '--format', '%a', at)) * 4096)
-        // Enough, and not wastefully much. The smallest filesystem of all has room whatever is in it.
-        if (name !== 'nothing') expect(free).toBeLessThan(6 * MIB + container.index.measure.bytes * 0.04)
-      } finally {
-        execFileSync('docker', ['image', 'rm', '--force', tag], { stdio: 'ignore' })
-      }
+    })
+    archive.entry({ name: 'here', type: 'file' }, '')
+    await write(
+      (name, size) =>
+        new Promise((resolve, reject) =>
+          archive.entry({ name }, Buffer.alloc(size, 'x'), error => (error ? reject(error) : resolve()))
+        )
+    )
+    archive.finalize()
+    await importing
+    const tag = `docker-to-disk-test:${undo.runId}`
+    await importImage(tag, tar)
+    rmSync(tar)
+    try {
+      const container = await openContainer(host, undo, tag, folder)
+      const { path } = await makeDisk(container, filesystem, 0)
+      const free = inImage(path, at => Number(asRoot('stat', '--file-system', '--format', '%a', at)) * 4096)
+      // Enough, and not wastefully much. The smallest filesystem of all has room whatever is in it.
+      if (name !== 'nothing') expect(free).toBeLessThan(6 * MIB + container.index.measure.bytes * 0.04)
+    } finally {
+      execFileSync('docker', ['image', 'rm', '--force', tag], { stdio: 'ignore' })
     }
-  )
+  })
 })
 
 test('the disk is checked to have exactly the boot code that fits', async () => {

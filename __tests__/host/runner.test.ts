@@ -36,6 +36,10 @@ async function run(code: string, options: RunOptions = {}): Promise<RunResult> {
   return result
 }
 
+/** Another run may be under way on the machine. */
+const leftoversOf = async (result: RunResult): Promise<string[]> =>
+  (await leftovers(result)).filter(line => line.includes(result.root))
+
 test('inputs, file commands, exit code and post step are those of a runner', async () => {
   const { post, ...main } = await run(
     `if (env.STATE_run) { console.log('post of', env.STATE_run); process.exit(2) }
@@ -72,7 +76,7 @@ test('workflow commands are obeyed and secrets masked', async () => {
 ::token::
 ::endgroup::
 ::debug::s3cret
-::unknown::stays\`)`)
+::unknown::s3cret stays\`)`)
 
   expect(annotations).toEqual([
     { level: 'error', title: 'Wrong: this, that', message: 'it is ***\nand 100%' }
@@ -83,8 +87,7 @@ test('workflow commands are obeyed and secrets masked', async () => {
     'and 100%',
     '::warning::not a command',
     '##[endgroup]',
-    '##[debug]***',
-    '::unknown::stays'
+    '::unknown::*** stays'
   ])
   expect(rawLog).toContain('::debug::s3cret')
 })
@@ -121,7 +124,7 @@ test('what a run leaves behind is found, and what it publishes is not', async ()
     mkdirSync(env.RUNNER_TEMP + '/out', { recursive: true })
     writeFileSync(env.RUNNER_TEMP + '/out/disk.raw', '')
     appendFileSync(env.GITHUB_OUTPUT, 'files=' + env.RUNNER_TEMP + '/out/disk.raw\\n')`)
-  expect(await leftovers(clean)).toEqual([])
+  expect(await leftoversOf(clean)).toEqual([])
 
   const dirty = await run(`import { mkdirSync } from 'node:fs'
     mkdirSync(env.GITHUB_WORKSPACE + '/.docker-to-disk-1', { recursive: true })
@@ -135,7 +138,7 @@ test('what a run leaves behind is found, and what it publishes is not', async ()
   sudo('mount', '-t', 'tmpfs', 'tmpfs', mnt)
   const sleeper = spawn('sleep', ['60'], { cwd: join(dirty.temp, '_runner_file_commands') })
   try {
-    expect(await leftovers(dirty)).toEqual([
+    expect(await leftoversOf(dirty)).toEqual([
       `loop device ${loop}: ${disk}`,
       expect.stringMatching(`^mount .* ${mnt} `),
       expect.stringMatching(`^process ${sleeper.pid}: sleep 60 `),

@@ -24,7 +24,8 @@ afterEach(() => {
 })
 
 const journals = (): string[] => readdirSync(join(folder, 'state', 'docker-to-disk'))
-const loops = (): string => execFileSync('/sbin/losetup', ['--list', '--noheadings', '--output', 'BACK-FILE'], { encoding: 'utf8' })
+const loops = (): string =>
+  execFileSync('/sbin/losetup', ['--list', '--noheadings', '--output', 'BACK-FILE'], { encoding: 'utf8' })
 
 /** Takes a loop device, a mount in a folder, and a file in it, as a run does. */
 async function take(undo: Undo): Promise<{ work: string; disk: string; target: string }> {
@@ -84,15 +85,21 @@ test('a run is abandoned when its process is gone, not before', async () => {
   expect(Undo.abandoned(host)).toEqual([])
   const journal = JSON.parse(execFileSync('cat', [path], { encoding: 'utf8' }))
   // The same process id in another boot, or as another process, is not that process.
-  writeFileSync(path, JSON.stringify({ ...journal, owner: { ...journal.owner, startTime: 'another boot/1' } }))
+  writeFileSync(
+    path,
+    JSON.stringify({ ...journal, owner: { ...journal.owner, startTime: 'another boot/1' } })
+  )
   expect(Undo.abandoned(host).map(({ runId }) => runId)).toEqual([undo.runId])
   writeFileSync(path, JSON.stringify({ ...journal, owner: { pid: 2 ** 22, startTime: 'x', boot: 'y' } }))
   expect(Undo.abandoned(host).map(({ runId }) => runId)).toEqual([undo.runId])
 })
 
-test.each(['../../../../etc/passwd', 'a/b', '', 'ABCDEF012345', '0123456789abc'])('%j is no id of a run', runId => {
-  expect(Undo.resume(runId, host)).toBeNull()
-})
+test.each(['../../../../etc/passwd', 'a/b', '', 'ABCDEF012345', '0123456789abc'])(
+  '%j is no id of a run',
+  runId => {
+    expect(Undo.resume(runId, host)).toBeNull()
+  }
+)
 
 test('two runs do not touch each other', async () => {
   const [one, two] = [Undo.begin(host), Undo.begin(host)]
@@ -152,13 +159,17 @@ describe('commands', () => {
   })
 
   test('a failure tells the last words', async () => {
-    await expect(host.run(['sh', '-c', 'echo first >&2; echo ::error::last >&2; exit 3'])).rejects.toThrow('sh failed with exit code 3:\nfirst\n\u200b')
+    await expect(host.run(['sh', '-c', 'echo first >&2; echo ::error::last >&2; exit 3'])).rejects.toThrow(
+      'sh failed with exit code 3:\nfirst\n\u200b'
+    )
     await expect(host.run(['docker-to-disk-no-such-program'])).rejects.toThrow('could not be started')
   })
 
   test('a deadline ends the command and its children', async () => {
     const begin = performance.now()
-    await expect(host.run(['sh', '-c', 'sleep 77777 & sleep 77777'], { timeout: 300 })).rejects.toThrow('did not end within 0 seconds')
+    await expect(host.run(['sh', '-c', 'sleep 77777 & sleep 77777'], { timeout: 300 })).rejects.toThrow(
+      'did not end within 0 seconds'
+    )
     expect(performance.now() - begin).toBeLessThan(5000)
     expect(execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })).not.toContain('sleep 77777')
   })
@@ -166,7 +177,9 @@ describe('commands', () => {
   test('cancelling ends what runs, as root too, and starts nothing more', async () => {
     const cancellation = new AbortController()
     const cancellable = new Host(cancellation.signal)
-    const running = [cancellable.run(['sleep', '66666']), cancellable.runAsRoot(['sleep', '66666'])].map(result => expect(result).rejects.toThrow('enough'))
+    const running = [cancellable.run(['sleep', '66666']), cancellable.runAsRoot(['sleep', '66666'])].map(
+      result => expect(result).rejects.toThrow('enough')
+    )
     await delay(200)
     cancellation.abort(new Error('enough'))
     await Promise.all(running)
@@ -178,10 +191,18 @@ describe('commands', () => {
     const sink = join(folder, 'sink')
     const [source, size] = [join(folder, 'source'), 50_000_000]
     execFileSync('sh', ['-c', `head -c ${size} /dev/urandom > ${source}`])
-    await host.pipe({ argv: ['cat', source], asRoot: false }, { argv: ['dd', `of=${sink}`, 'status=none'], asRoot: true }, 30_000)
+    await host.pipe(
+      { argv: ['cat', source], asRoot: false },
+      { argv: ['dd', `of=${sink}`, 'status=none'], asRoot: true },
+      30_000
+    )
     execFileSync('cmp', [source, sink])
     execFileSync('rm', ['-f', sink])
-    await expect(host.pipe({ argv: ['cat', '/gone'], asRoot: false }, { argv: ['cat'], asRoot: false }, 5000)).rejects.toThrow('cat failed with exit code 1:\ncat: /gone')
-    await expect(host.pipe({ argv: ['yes'], asRoot: false }, { argv: ['false'], asRoot: false }, 5000)).rejects.toThrow('false failed with exit code 1')
+    await expect(
+      host.pipe({ argv: ['cat', '/gone'], asRoot: false }, { argv: ['cat'], asRoot: false }, 5000)
+    ).rejects.toThrow('cat failed with exit code 1:\ncat: /gone')
+    await expect(
+      host.pipe({ argv: ['yes'], asRoot: false }, { argv: ['false'], asRoot: false }, 5000)
+    ).rejects.toThrow('false failed with exit code 1')
   })
 })

@@ -82,6 +82,9 @@ async function pipe(from: readonly string[], to: readonly string[]): Promise<voi
 }
 
 if (import.meta.main) {
-  const names = process.argv.slice(2)
-  for (const image of BASE_IMAGES) if (names.includes(image)) await ensureBaseImage(image)
+  for (const name of process.argv.slice(2)) {
+    const image = BASE_IMAGES.find(image => image === name)
+    if (!image) throw new Error(`There is no recipe for ${name}, only for ${BASE_IMAGES.join(', ')}.`)
+    await ensureBaseImage(image)
+  }
 }

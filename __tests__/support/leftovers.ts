@@ -9,17 +9,23 @@ const NAME = 'docker-to-disk'
 /** Begins the name of whatever a run takes from the machine; the repository itself may well be called NAME. */
 const RUN_NAME = `${NAME}-`
 
-/** What is left of any run on this machine, and of this one in its folders, a line each. */
+/**
+ * What is left of a run on this machine, a line each: whatever names its id or its RUNNER_TEMP, and files in the folders where
+ * it works. Other runs at the same time are none of its business.
+ */
 export async function leftovers(result: RunResult): Promise<string[]> {
-  const { temp } = result
-  const ofRun = (text: string) => text.includes(`${temp}${sep}`) || text.includes(RUN_NAME)
+  const { temp, state } = result
+  // A run that took nothing has no id.
+  const name = state.run === undefined ? undefined : `${RUN_NAME}${state.run}`
+  const ofRun = (text: string) =>
+    text.includes(`${temp}${sep}`) || (name !== undefined && text.includes(name))
   const searches = [
     () => loopDevices(ofRun),
     () => mounts(ofRun),
-    containers,
+    () => containers(ofRun),
     () => processes(ofRun),
     () => temporaryFiles(result),
-    () => workFolders(result),
+    () => workFolders(result, ofRun),
     () => journals(result)
   ]
   const found: string[] = []
@@ -47,10 +53,12 @@ async function mounts(ofRun: (text: string) => boolean): Promise<string[]> {
     .map(line => `mount ${line}`)
 }
 
-async function containers(): Promise<string[]> {
+async function containers(ofRun: (text: string) => boolean): Promise<string[]> {
   const list = ['ps', '--all', '--filter', `name=${RUN_NAME}`, '--format', '{{.Names}} ({{.Status}})']
   const { stdout } = await promisify(execFile)('docker', list)
-  return lines(stdout).map(container => `container ${container}`)
+  return lines(stdout)
+    .filter(ofRun)
+    .map(container => `container ${container}`)
 }
 
 async function processes(ofRun: (text: string) => boolean): Promise<string[]> {
@@ -95,12 +103,17 @@ async function temporaryFiles({ temp, outputs }: RunResult): Promise<string[]> {
 }
 
 /** Work folders in output folders, and what was put into the system's temporary folder. */
-async function workFolders({ workspace, outputs, inputs }: RunResult): Promise<string[]> {
+async function workFolders(
+  { workspace, outputs, inputs }: RunResult,
+  ofRun: (text: string) => boolean
+): Promise<string[]> {
   const outputFolder = outputs.image ? dirname(outputs.image) : resolve(workspace, inputs['output-dir'] ?? '')
-  const folders = [...new Set([workspace, outputFolder, tmpdir(), '/var/tmp', '/dev/shm', '/run', '/mnt'])]
-  const named = folders.map(async folder => {
+  const own = new Set([workspace, outputFolder])
+  const shared = [tmpdir(), '/var/tmp', '/dev/shm', '/run', '/mnt'].filter(folder => !own.has(folder))
+  const named = [...own, ...shared].map(async folder => {
     const names = await readdir(folder).catch(() => [])
-    return names.filter(name => name.replace(/^\./, '').startsWith(RUN_NAME)).map(name => join(folder, name))
+    const isLeft = own.has(folder) ? (name: string) => /^\.?docker-to-disk-/.test(name) : ofRun
+    return names.filter(isLeft).map(name => join(folder, name))
   })
   return (await Promise.all(named)).flat().map(path => `work file ${path}`)
 }

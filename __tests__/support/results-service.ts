@@ -44,12 +44,13 @@ type Body = Record<string, string>
 type Operation = (body: Body) => object
 
 class ServiceError extends Error {
-  constructor(
-    readonly status: number,
-    readonly code: string,
-    message: string
-  ) {
+  readonly status: number
+  readonly code: string
+
+  constructor(status: number, code: string, message: string) {
     super(message)
+    this.status = status
+    this.code = code
   }
 }
 

@@ -17,27 +17,30 @@ const DRIVERS: Readonly<Record<string, string>> = { vhd: 'vpc' }
 const COMPRESSED = /\.(zst|gz|xz)$/
 
 async function keepFiles({ outputs }: RunResult): Promise<string[]> {
-  const files = `${outputs.files}\n${outputs.checksums}\n${outputs.report}\n${outputs['serial-log']}`
-  const made = [...new Set(files.split('\n').filter(file => file && file !== 'undefined'))]
+  const names = ['files', 'checksums', 'report', 'serial-log']
+  const made = new Set(names.flatMap(name => (outputs[name] ?? '').split('\n').filter(file => file !== '')))
+  if (made.size === 0) return []
   await mkdir(OUT, { recursive: true })
+  await promisify(execFile)('cp', ['--sparse=always', '--no-preserve=ownership', ...made, OUT])
+  const kept = [...made].map(file => join(OUT, basename(file)))
   // Under sudo the files belong to whoever called it.
-  const { SUDO_UID, SUDO_GID } = process.env
-  const kept = made.map(file => join(OUT, basename(file)))
-  for (const [index, file] of made.entries())
-    await promisify(execFile)('cp', ['--sparse=always', '--no-preserve=ownership', file, kept[index] ?? ''])
-  if (SUDO_UID && SUDO_GID)
-    for (const path of [OUT, ...kept]) await chown(path, Number(SUDO_UID), Number(SUDO_GID))
-  return kept
+  const { SUDO_UID = process.getuid?.(), SUDO_GID = process.getgid?.() } = process.env
+  for (const path of [OUT, ...kept]) await chown(path, Number(SUDO_UID), Number(SUDO_GID))
+  return kept.map(file => relative(process.cwd(), file))
 }
 
-async function startCommand(image: string): Promise<string> {
-  const format = image.slice(image.lastIndexOf('.') + 1)
-  const kvm = await access('/dev/kvm', constants.R_OK | constants.W_OK).then(
-    () => ' -accel kvm -accel tcg',
-    () => ''
+async function sayHowToStart(image: string, accelerator: string | undefined): Promise<void> {
+  const file = image.replace(COMPRESSED, '')
+  const format = file.slice(file.lastIndexOf('.') + 1)
+  const drive = `file=${file},format=${DRIVERS[format] ?? format},if=virtio`
+  console.log(`\nThe image is ${image}. To start it${file === image ? '' : ' once decompressed'}:\n`)
+  console.log(`  qemu-system-x86_64 -m 1024 -nographic -drive ${drive}`)
+  const openable = await access('/dev/kvm', constants.R_OK | constants.W_OK).then(
+    () => true,
+    () => false
   )
-  const drive = `file=${image},format=${DRIVERS[format] ?? format},if=virtio`
-  return `qemu-system-x86_64${kvm} -m 1024 -nographic -drive ${drive}`
+  // A boot check that ended with TCG has shown that KVM does not work.
+  if (openable && accelerator !== 'tcg') console.log('\nWith `-accel kvm` it is faster.')
 }
 
 const { values } = parseArgs({
@@ -51,21 +54,18 @@ const inputs = Object.fromEntries(
   values.input.map(input => [input.slice(0, input.indexOf('=')), input.slice(input.indexOf('=') + 1)])
 )
 
+// The terminal interrupts the action too, which then undoes what it did: wait for it and run its post step.
+process.on('SIGINT', () => console.log('Cancelled'))
+
 const storage = await mkdtemp(join(tmpdir(), 'results-'))
 const results = await startResultsService(storage)
 try {
   const result = await runAction({ checkout: values.workspace, inputs, results, stream: true })
-  const say = (line: string): void => console.log(line)
-  say('')
-  for (const { name, size } of results.artifacts.values()) say(`Artifact ${name}, ${size} bytes`)
-  const image = result.outputs.image
-  if (image) {
-    for (const file of await keepFiles(result)) say(`File ${relative(process.cwd(), file)}`)
-    const file = relative(process.cwd(), join(OUT, basename(image)))
-    say(`\nThe image is ${file}. To start it:`)
-    if (COMPRESSED.test(file)) say(`  # decompress ${file} first`)
-    say(`  ${await startCommand(file.replace(COMPRESSED, ''))}`)
-  }
+  console.log()
+  for (const { name, size } of results.artifacts.values()) console.log(`Artifact ${name}, ${size} bytes`)
+  for (const file of await keepFiles(result)) console.log(`File ${file}`)
+  const { image, accelerator } = result.outputs
+  if (image) await sayHowToStart(relative(process.cwd(), join(OUT, basename(image))), accelerator)
   process.exitCode = result.exitCode
   await removeRun(result)
 } finally {

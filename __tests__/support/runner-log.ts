@@ -1,7 +1,8 @@
 export type Annotation = Readonly<{ level: 'error' | 'warning' | 'notice'; title: string; message: string }>
 
-const SHOWN = new Set(['error', 'warning', 'notice', 'debug', 'group', 'endgroup'])
-const SILENT = new Set(['add-mask', 'stop-commands', 'echo', 'add-matcher', 'remove-matcher'])
+const SHOWN = new Set(['error', 'warning', 'notice', 'group', 'endgroup'])
+/** Without debug logging switched on, `debug` is one of them. */
+const SILENT = new Set(['add-mask', 'stop-commands', 'echo', 'add-matcher', 'remove-matcher', 'debug'])
 
 /** What a runner makes of a step's output: workflow commands obeyed, secrets masked. */
 export class RunnerLog {

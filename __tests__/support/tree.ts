@@ -18,7 +18,7 @@ export function sketchIndex(sketch: TreeSketch): TreeIndex {
   }
   for (const [path, what] of Object.entries(sketch)) {
     const parts = path.split('/')
-    parts.slice(0, -1).forEach((_, i) => add(parts.slice(0, i + 1).join('/'), 'd', 0, null))
+    for (const depth of parts.slice(1).keys()) add(parts.slice(0, depth + 1).join('/'), 'd', 0, null)
     if (what === null) add(path, 'd', 0, null)
     else if (typeof what === 'number') add(path, 'f', what, null)
     else if (what === 'device') add(path, 'c', 0, null)

@@ -3,7 +3,8 @@ import { CAUSES, judgeLine } from '../../src/boot-check/diagnosis.ts'
 import { KVM_FAILURE, qemuArgv } from '../../src/boot-check/machine.ts'
 
 describe('console lines', () => {
-  const text = '\u001b[2J\u001b[0;32m  OK  \u001b[0m] Started\r\nprogress 1%\rprogress 100%\r\nüber\r\n\r\nhost login: '
+  const text =
+    '\u001b[2J\u001b[0;32m  OK  \u001b[0m] Started\r\nprogress 1%\rprogress 100%\r\nüber\r\n\r\nhost login: '
   const lines = ['  OK  ] Started', 'progress 100%', 'über', '']
 
   test.each([1, 2, 5, 1000])('in chunks of %i bytes', size => {
@@ -61,7 +62,10 @@ test.each([
   ['ALERT!  UUID=1234 does not exist.  Dropping to a shell!', 'no-root'],
   ['(initramfs) ', 'initramfs-shell'],
   ['[    3.2] Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000100', 'init-died'],
-  ['[    3.2] Kernel panic - not syncing: No working init found.  Try passing init= option to kernel.', 'no-init'],
+  [
+    '[    3.2] Kernel panic - not syncing: No working init found.  Try passing init= option to kernel.',
+    'no-init'
+  ],
   ['[    3.2] Kernel panic - not syncing: Fatal exception in interrupt', 'panic'],
   ['[    0.5] Kernel panic - not syncing: System is deadlocked on memory', 'out-of-memory'],
   ['You are in emergency mode. After logging in, type "journalctl -xb"', 'emergency-mode'],
@@ -84,7 +88,13 @@ test('every cause says what happened and what to change', () => {
   expect(new Set(CAUSES.map(cause => cause.id)).size).toBe(CAUSES.length)
 })
 
-const MACHINE = { name: 'docker-to-disk-x', memoryMiB: 1024, cpus: 2, overlay: '/w/a,b "c"/o.qcow2', monitor: '/tmp/m,n' }
+const MACHINE = {
+  name: 'docker-to-disk-x',
+  memoryMiB: 1024,
+  cpus: 2,
+  overlay: '/w/a,b "c"/o.qcow2',
+  monitor: '/tmp/m,n'
+}
 
 test('the machine of a boot check', () => {
   const argv = qemuArgv({ ...MACHINE, accelerator: 'tcg' })
@@ -93,16 +103,22 @@ test('the machine of a boot check', () => {
   expect(after('-name')).toBe('docker-to-disk-x')
   expect(after('-accel')).toBe('tcg,thread=multi')
   expect(after('-m')).toBe('1024M')
-  expect(JSON.parse(after('-blockdev') ?? '')).toMatchObject({ driver: 'qcow2', file: { filename: '/w/a,b "c"/o.qcow2' } })
+  expect(JSON.parse(after('-blockdev') ?? '')).toMatchObject({
+    driver: 'qcow2',
+    file: { filename: '/w/a,b "c"/o.qcow2' }
+  })
   expect(after('-chardev')).toBe('socket,id=monitor,path=/tmp/m,,n,server=on,wait=off')
   expect(after('-netdev')).toBe('user,id=net,restrict=on')
   expect(argv).toContain('-no-reboot')
-  expect(qemuArgv({ ...MACHINE, accelerator: 'kvm' })).toEqual(expect.arrayContaining(['-accel', 'kvm', '-cpu', 'host']))
+  expect(qemuArgv({ ...MACHINE, accelerator: 'kvm' })).toEqual(
+    expect.arrayContaining(['-accel', 'kvm', '-cpu', 'host'])
+  )
 })
 
-test.each(['KVM internal error. Suberror: 1', 'qemu-system-x86_64: failed to initialize kvm: No such device', 'Could not access KVM kernel module: Permission denied'])(
-  '%j means that KVM does not work',
-  words => {
-    expect(words).toMatch(KVM_FAILURE)
-  }
-)
+test.each([
+  'KVM internal error. Suberror: 1',
+  'qemu-system-x86_64: failed to initialize kvm: No such device',
+  'Could not access KVM kernel module: Permission denied'
+])('%j means that KVM does not work', words => {
+  expect(words).toMatch(KVM_FAILURE)
+})

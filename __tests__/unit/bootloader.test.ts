@@ -2,14 +2,32 @@ import { kernelCommandLine, planLoader, syslinuxConfig } from '../../src/bootloa
 import { planDisk } from '../../src/disk.ts'
 import { sketchIndex } from '../support/tree.ts'
 
-const plan = planDisk({ inodes: 10, bytes: 1 << 20 }, { sizeBytes: null, extraSpaceBytes: 0, filesystem: 'ext4' })
+const plan = planDisk(
+  { inodes: 10, bytes: 1 << 20 },
+  { sizeBytes: null, extraSpaceBytes: 0, filesystem: 'ext4' }
+)
 const kernel = { path: 'boot/vmlinuz-6.1', version: '6.1', initrd: 'boot/initrd.img-6.1' }
 const bare = { path: 'boot/bzImage', version: '5.4', initrd: null }
 
 test.each([
-  ['with an initrd', kernel, { serialConsole: true, kernelArgs: '' }, `root=UUID=${plan.uuid} rootfstype=ext4 rw console=tty0 console=ttyS0,115200`],
-  ['without one', bare, { serialConsole: true, kernelArgs: '' }, `root=PARTUUID=${plan.diskId}-01 rootfstype=ext4 rw rootwait console=tty0 console=ttyS0,115200`],
-  ['without a serial console', kernel, { serialConsole: false, kernelArgs: 'quiet a=b' }, `root=UUID=${plan.uuid} rootfstype=ext4 rw console=tty0 quiet a=b`]
+  [
+    'with an initrd',
+    kernel,
+    { serialConsole: true, kernelArgs: '' },
+    `root=UUID=${plan.uuid} rootfstype=ext4 rw console=tty0 console=ttyS0,115200`
+  ],
+  [
+    'without one',
+    bare,
+    { serialConsole: true, kernelArgs: '' },
+    `root=PARTUUID=${plan.diskId}-01 rootfstype=ext4 rw rootwait console=tty0 console=ttyS0,115200`
+  ],
+  [
+    'without a serial console',
+    kernel,
+    { serialConsole: false, kernelArgs: 'quiet a=b' },
+    `root=UUID=${plan.uuid} rootfstype=ext4 rw console=tty0 quiet a=b`
+  ]
 ])('the command line %s', (_, which, options, line) => {
   expect(kernelCommandLine(plan, which, options)).toBe(line)
 })
@@ -58,7 +76,11 @@ LABEL linux-1
 const options = { serialConsole: true, kernelArgs: '', moduleFolder: null }
 
 test("what the image brings of a loader's files goes", () => {
-  const index = sketchIndex({ 'boot/extlinux/extlinux.conf': 'x', 'boot/extlinux/ldlinux.sys': '-> /etc/passwd', 'boot/extlinux/theirs': 'x' })
+  const index = sketchIndex({
+    'boot/extlinux/extlinux.conf': 'x',
+    'boot/extlinux/ldlinux.sys': '-> /etc/passwd',
+    'boot/extlinux/theirs': 'x'
+  })
   expect(planLoader(index, plan, [kernel], options).map(edit => `${edit.kind} ${edit.path}`)).toEqual([
     'file boot/extlinux/syslinux.cfg',
     'remove boot/extlinux/extlinux.conf',
@@ -66,6 +88,11 @@ test("what the image brings of a loader's files goes", () => {
   ])
 })
 
-test.each(['boot/vm linuz', 'boot/vmlinuz-ü', `boot/${'x'.repeat(300)}`, 'boot/a\nAPPEND init=/bin/sh'])('%j is no name for the loader', path => {
-  expect(() => planLoader(sketchIndex({}), plan, [{ ...kernel, path }], options)).toThrow('rename it without blanks')
-})
+test.each(['boot/vm linuz', 'boot/vmlinuz-ü', `boot/${'x'.repeat(300)}`, 'boot/a\nAPPEND init=/bin/sh'])(
+  '%j is no name for the loader',
+  path => {
+    expect(() => planLoader(sketchIndex({}), plan, [{ ...kernel, path }], options)).toThrow(
+      'rename it without blanks'
+    )
+  }
+)

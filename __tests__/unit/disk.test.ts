@@ -35,7 +35,9 @@ test('a size too small is refused with both numbers, and the number named is eno
     }
     return ''
   })()
-  expect(message).toMatch(/^Input size is 500 MiB \(524288000 bytes\), but the content needs a disk of at least \d+ MiB \(\d+ bytes\): set size to \d+M or more, or to auto\.$/)
+  expect(message).toMatch(
+    /^Input size is 500 MiB \(524288000 bytes\), but the content needs a disk of at least \d+ MiB \(\d+ bytes\): set size to \d+M or more, or to auto\.$/
+  )
   const named = Number(/set size to (\d+)M/.exec(message)?.[1])
   expect(planDisk(tree, { ...auto, sizeBytes: named * MIB }).sizeBytes).toBe(named * MIB)
   expect(() => planDisk(tree, { ...auto, sizeBytes: (named - 1) * MIB })).toThrow('Input size is')
@@ -65,7 +67,9 @@ const PLAN = {
 } as const
 
 test('the partition table', () => {
-  expect(sfdiskScript(PLAN)).toBe('label: dos\nlabel-id: 0x0badcafe\nunit: sectors\n\nstart=2048, size=204800, type=83, bootable\n')
+  expect(sfdiskScript(PLAN)).toBe(
+    'label: dos\nlabel-id: 0x0badcafe\nunit: sectors\n\nstart=2048, size=204800, type=83, bootable\n'
+  )
 })
 
 test('the filesystem has explicit features only', () => {
@@ -77,5 +81,7 @@ test('the filesystem has explicit features only', () => {
     'offset=1048576,nodiscard,root_owner=0:0,lazy_journal_init=1,assume_storage_prezeroed=1',
     ...['--', '/w/disk.raw', '102400k']
   ])
-  expect(mkfsArgv(PLAN, '/w/disk.raw', false)).toContain('offset=1048576,nodiscard,root_owner=0:0,lazy_journal_init=1,lazy_itable_init=1')
+  expect(mkfsArgv(PLAN, '/w/disk.raw', false)).toContain(
+    'offset=1048576,nodiscard,root_owner=0:0,lazy_journal_init=1,lazy_itable_init=1'
+  )
 })

@@ -5,7 +5,11 @@ import { parseOsRelease } from '../../src/distro/os-release.ts'
 import { sketchIndex, type TreeSketch } from '../support/tree.ts'
 
 describe('kernels', () => {
-  const cases: [layout: string, tree: TreeSketch, found: [path: string, version: string, initrd: string | null][]][] = [
+  const cases: [
+    layout: string,
+    tree: TreeSketch,
+    found: [path: string, version: string, initrd: string | null][]
+  ][] = [
     [
       'Debian with links at the root',
       {
@@ -34,7 +38,12 @@ describe('kernels', () => {
     ],
     [
       'Alpine by flavour, release from its modules',
-      { 'boot/vmlinuz-virt': 9, 'boot/initramfs-virt': 9, 'lib/modules/6.6.58-0-virt/modules.dep': 1, 'boot/System.map-virt': 1 },
+      {
+        'boot/vmlinuz-virt': 9,
+        'boot/initramfs-virt': 9,
+        'lib/modules/6.6.58-0-virt/modules.dep': 1,
+        'boot/System.map-virt': 1
+      },
       [['boot/vmlinuz-virt', '6.6.58-0-virt', 'boot/initramfs-virt']]
     ],
     [
@@ -60,7 +69,13 @@ describe('kernels', () => {
         'boot/vmlinuz-0-rescue-0123456789abcdef0123456789abcdef': 9,
         'usr/lib/modules/6.11.4-301.fc41.x86_64/vmlinuz': 9
       },
-      [['boot/vmlinuz-6.11.4-301.fc41.x86_64', '6.11.4-301.fc41.x86_64', 'boot/initramfs-6.11.4-301.fc41.x86_64.img']]
+      [
+        [
+          'boot/vmlinuz-6.11.4-301.fc41.x86_64',
+          '6.11.4-301.fc41.x86_64',
+          'boot/initramfs-6.11.4-301.fc41.x86_64.img'
+        ]
+      ]
     ],
     [
       'Boot Loader Specification',
@@ -68,22 +83,41 @@ describe('kernels', () => {
         'boot/0123456789abcdef0123456789abcdef/6.11.4/linux': 9,
         'boot/0123456789abcdef0123456789abcdef/6.11.4/initrd': 9
       },
-      [['boot/0123456789abcdef0123456789abcdef/6.11.4/linux', '6.11.4', 'boot/0123456789abcdef0123456789abcdef/6.11.4/initrd']]
+      [
+        [
+          'boot/0123456789abcdef0123456789abcdef/6.11.4/linux',
+          '6.11.4',
+          'boot/0123456789abcdef0123456789abcdef/6.11.4/initrd'
+        ]
+      ]
     ],
     [
       'only below /usr/lib/modules, usr-merged',
       { lib: '-> usr/lib', 'usr/lib/modules/6.11.4/vmlinuz': 9, 'boot/initramfs-6.11.4.img': 9 },
       [['usr/lib/modules/6.11.4/vmlinuz', '6.11.4', 'boot/initramfs-6.11.4.img']]
     ],
-    ['only below /lib/modules', { 'lib/modules/5.15.1/vmlinuz': 9 }, [['lib/modules/5.15.1/vmlinuz', '5.15.1', null]]],
+    [
+      'only below /lib/modules',
+      { 'lib/modules/5.15.1/vmlinuz': 9 },
+      [['lib/modules/5.15.1/vmlinuz', '5.15.1', null]]
+    ],
     [
       'Arch',
-      { 'boot/vmlinuz-linux': 9, 'boot/initramfs-linux.img': 9, 'boot/initramfs-linux-fallback.img': 9, 'usr/lib/modules/6.12.1-arch1-1/pkgbase': 1 },
+      {
+        'boot/vmlinuz-linux': 9,
+        'boot/initramfs-linux.img': 9,
+        'boot/initramfs-linux-fallback.img': 9,
+        'usr/lib/modules/6.12.1-arch1-1/pkgbase': 1
+      },
       [['boot/vmlinuz-linux', '6.12.1-arch1-1', 'boot/initramfs-linux.img']]
     ],
     [
       'openSUSE',
-      { 'boot/vmlinuz-6.4.0-default': 9, 'boot/initrd-6.4.0-default': 9, 'boot/vmlinuz': '-> vmlinuz-6.4.0-default' },
+      {
+        'boot/vmlinuz-6.4.0-default': 9,
+        'boot/initrd-6.4.0-default': 9,
+        'boot/vmlinuz': '-> vmlinuz-6.4.0-default'
+      },
       [['boot/vmlinuz-6.4.0-default', '6.4.0-default', 'boot/initrd-6.4.0-default']]
     ],
     [
@@ -100,16 +134,33 @@ describe('kernels', () => {
     ['a folder of the name', { 'boot/vmlinuz-6.1.0': null }, []]
   ]
   test.each(cases)('%s', (_, tree, found) => {
-    expect(findKernels(sketchIndex(tree))).toEqual(found.map(([path, version, initrd]) => ({ path, version, initrd })))
+    expect(findKernels(sketchIndex(tree))).toEqual(
+      found.map(([path, version, initrd]) => ({ path, version, initrd }))
+    )
   })
 })
 
 describe('init', () => {
   test.each([
-    ['systemd through links', { 'sbin/init': '-> /lib/systemd/systemd', 'lib/systemd/systemd': 9 }, 'systemd', 'lib/systemd/systemd'],
-    ['systemd, usr-merged', { sbin: '-> usr/sbin', 'usr/sbin/init': '-> ../lib/systemd/systemd', 'usr/lib/systemd/systemd': 9 }, 'systemd', 'usr/lib/systemd/systemd'],
+    [
+      'systemd through links',
+      { 'sbin/init': '-> /lib/systemd/systemd', 'lib/systemd/systemd': 9 },
+      'systemd',
+      'lib/systemd/systemd'
+    ],
+    [
+      'systemd, usr-merged',
+      { sbin: '-> usr/sbin', 'usr/sbin/init': '-> ../lib/systemd/systemd', 'usr/lib/systemd/systemd': 9 },
+      'systemd',
+      'usr/lib/systemd/systemd'
+    ],
     ['BusyBox', { 'sbin/init': '-> /bin/busybox', 'bin/busybox': 9 }, 'busybox', 'bin/busybox'],
-    ['OpenRC under BusyBox', { 'sbin/init': '-> /bin/busybox', 'bin/busybox': 9, 'sbin/openrc': 9 }, 'openrc', 'bin/busybox'],
+    [
+      'OpenRC under BusyBox',
+      { 'sbin/init': '-> /bin/busybox', 'bin/busybox': 9, 'sbin/openrc': 9 },
+      'openrc',
+      'bin/busybox'
+    ],
     ['openrc-init', { 'sbin/init': '-> openrc-init', 'sbin/openrc-init': 9 }, 'openrc', 'sbin/openrc-init'],
     ['sysvinit', { 'sbin/init': 9, 'sbin/telinit': '-> init', 'etc/inittab': 'x' }, 'sysvinit', 'sbin/init'],
     ['runit', { 'sbin/init': '-> runit-init', 'sbin/runit-init': 9 }, 'runit', 'sbin/runit-init'],
@@ -131,7 +182,12 @@ describe('init', () => {
 describe('os-release', () => {
   test('quotes and escapes', () => {
     const text = `# comment\nNAME='Debian GNU/Linux'\nID=Debian\nID_LIKE="a  b"\nVERSION_ID="12"\nPRETTY_NAME="Say \\"hi\\" \\$x"\nevil=$(rm)\n`
-    expect(parseOsRelease(text)).toEqual({ id: 'debian', like: ['a', 'b'], version: '12', name: 'Say "hi" $x' })
+    expect(parseOsRelease(text)).toEqual({
+      id: 'debian',
+      like: ['a', 'b'],
+      version: '12',
+      name: 'Say "hi" $x'
+    })
   })
 
   test.each([

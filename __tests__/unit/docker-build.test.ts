@@ -1,4 +1,4 @@
-import { buildArgv, type Builder, unsupportedInputs } from '../../src/docker-build.ts'
+import { type Builder, buildArgv, unsupportedInputs } from '../../src/docker-build.ts'
 import type { BuildInputs } from '../../src/inputs.ts'
 
 const PLAIN: BuildInputs = {
@@ -19,9 +19,23 @@ const PLAIN: BuildInputs = {
   builder: null
 }
 const argv = (build: Partial<BuildInputs>, builder: Builder = 'buildx'): string[] =>
-  buildArgv({ ...PLAIN, ...build }, { builder, platform: 'linux/amd64', iidFile: '/w/iid', secretPath: id => `/w/secrets/${id}` })
+  buildArgv(
+    { ...PLAIN, ...build },
+    { builder, platform: 'linux/amd64', iidFile: '/w/iid', secretPath: id => `/w/secrets/${id}` }
+  )
 
-const BUILDX = ['docker', 'buildx', 'build', '--load', '--progress', 'plain', '--platform', 'linux/amd64', '--iidfile', '/w/iid']
+const BUILDX = [
+  'docker',
+  'buildx',
+  'build',
+  '--load',
+  '--progress',
+  'plain',
+  '--platform',
+  'linux/amd64',
+  '--iidfile',
+  '/w/iid'
+]
 
 test.each<[string, Partial<BuildInputs>, string[]]>([
   ['nothing else', {}, []],
@@ -35,11 +49,19 @@ test.each<[string, Partial<BuildInputs>, string[]]>([
     { buildArgs: ['A=1,2', 'B="q" $x', 'C=two\nlines', '--D=e'] },
     ['--build-arg', 'A=1,2', '--build-arg', 'B="q" $x', '--build-arg', 'C=two\nlines', '--build-arg', '--D=e']
   ],
-  ['build contexts', { buildContexts: ['base=docker-image://debian'] }, ['--build-context', 'base=docker-image://debian']],
+  [
+    'build contexts',
+    { buildContexts: ['base=docker-image://debian'] },
+    ['--build-context', 'base=docker-image://debian']
+  ],
   ['labels', { labels: ['a=b c'] }, ['--label', 'a=b c']],
   ['hosts', { addHosts: ['a:1.2.3.4'] }, ['--add-host', 'a:1.2.3.4']],
   ['ssh', { ssh: ['default'] }, ['--ssh', 'default']],
-  ['caches', { cacheFrom: ['type=gha,scope=a'], cacheTo: ['type=gha,mode=max'] }, ['--cache-from', 'type=gha,scope=a', '--cache-to', 'type=gha,mode=max']],
+  [
+    'caches',
+    { cacheFrom: ['type=gha,scope=a'], cacheTo: ['type=gha,mode=max'] },
+    ['--cache-from', 'type=gha,scope=a', '--cache-to', 'type=gha,mode=max']
+  ],
   [
     'secrets by file or variable, never by value',
     {
@@ -49,7 +71,14 @@ test.each<[string, Partial<BuildInputs>, string[]]>([
         { id: 'c', variable: 'TOKEN' }
       ]
     },
-    ['--secret', 'type=file,id=a,src=/w/secrets/a', '--secret', 'type=file,id=b,"src=/x/y,z ""q"""', '--secret', 'id=c,env=TOKEN']
+    [
+      '--secret',
+      'type=file,id=a,src=/w/secrets/a',
+      '--secret',
+      'type=file,id=b,"src=/x/y,z ""q"""',
+      '--secret',
+      'id=c,env=TOKEN'
+    ]
   ]
 ])('buildx: %s', (_, build, expected) => {
   expect(argv(build)).toEqual([...BUILDX, ...expected, '--', '/src'])
@@ -60,7 +89,16 @@ test('BuildKit without buildx', () => {
 })
 
 test('the legacy builder knows neither progress nor platform', () => {
-  expect(argv({ labels: ['a=b'] }, 'legacy')).toEqual(['docker', 'build', '--iidfile', '/w/iid', '--label', 'a=b', '--', '/src'])
+  expect(argv({ labels: ['a=b'] }, 'legacy')).toEqual([
+    'docker',
+    'build',
+    '--iidfile',
+    '/w/iid',
+    '--label',
+    'a=b',
+    '--',
+    '/src'
+  ])
 })
 
 test.each<[Builder, string[]]>([
@@ -68,6 +106,14 @@ test.each<[Builder, string[]]>([
   ['buildkit', ['build-contexts', 'cache-to', 'builder']],
   ['legacy', ['build-contexts', 'cache-to', 'builder', 'secrets', 'ssh']]
 ])('what %s cannot honour', (builder, inputs) => {
-  const build = { ...PLAIN, buildContexts: ['a=b'], cacheTo: ['c'], builder: 'd', secrets: [{ id: 'e', value: 'f' }], ssh: ['g'], cacheFrom: ['h'] }
+  const build = {
+    ...PLAIN,
+    buildContexts: ['a=b'],
+    cacheTo: ['c'],
+    builder: 'd',
+    secrets: [{ id: 'e', value: 'f' }],
+    ssh: ['g'],
+    cacheFrom: ['h']
+  }
   expect(unsupportedInputs(build, builder)).toEqual(inputs)
 })

@@ -26,8 +26,16 @@ const content = (edits: Edit[], path: string): unknown => {
 test.each([
   ['none', {}, `${ROOT_MOUNT}\n`],
   ["Debian's empty one", { 'etc/fstab': '# UNCONFIGURED FSTAB FOR BASE SYSTEM\n' }, `${ROOT_MOUNT}\n`],
-  ["Alpine's own", { 'etc/fstab': '/dev/cdrom\t/media/cdrom\tiso9660\tnoauto,ro 0 0\n' }, `${ROOT_MOUNT}\n/dev/cdrom\t/media/cdrom\tiso9660\tnoauto,ro 0 0\n`],
-  ['another root', { 'etc/fstab': '# / is here\n/dev/sda1 / ext4 defaults 0 1\ntmpfs /tmp tmpfs\n' }, `${ROOT_MOUNT}\n# / is here\ntmpfs /tmp tmpfs\n`]
+  [
+    "Alpine's own",
+    { 'etc/fstab': '/dev/cdrom\t/media/cdrom\tiso9660\tnoauto,ro 0 0\n' },
+    `${ROOT_MOUNT}\n/dev/cdrom\t/media/cdrom\tiso9660\tnoauto,ro 0 0\n`
+  ],
+  [
+    'another root',
+    { 'etc/fstab': '# / is here\n/dev/sda1 / ext4 defaults 0 1\ntmpfs /tmp tmpfs\n' },
+    `${ROOT_MOUNT}\n# / is here\ntmpfs /tmp tmpfs\n`
+  ]
 ])('fstab from %s', (_, tree, expected) => {
   expect(content(plan(tree as TreeSketch), 'etc/fstab')).toBe(expected)
 })
@@ -36,7 +44,12 @@ test.each([
   ['the input', { 'etc/hostname': 'own' }, { hostname: 'given' }, 'given'],
   ["the image's own", { 'etc/hostname': '# mine\nown\n' }, {}, 'own'],
   ['the fallback for an empty file', { 'etc/hostname': '' }, {}, 'appliance'],
-  ['the fallback for a base image that names its build machine', { 'etc/hostname': 'debuerreotype\n' }, {}, 'appliance'],
+  [
+    'the fallback for a base image that names its build machine',
+    { 'etc/hostname': 'debuerreotype\n' },
+    {},
+    'appliance'
+  ],
   ['the fallback for no name', { 'etc/hostname': 'a b\n' }, {}, 'appliance']
 ])('host name: %s', (_, tree, facts, expected) => {
   const edits = plan(tree as TreeSketch, facts)
@@ -50,8 +63,18 @@ test('hosts that name localhost stay', () => {
 
 test.each<[string, TreeSketch, Partial<EditFacts>, unknown]>([
   ['is for the DHCP client', { 'etc/resolv.conf': '' }, {}, '# Filled in by the DHCP client.\n'],
-  ['is resolved\'s', { 'etc/resolv.conf': '', 'usr/lib/systemd/systemd-resolved': 9 }, {}, { kind: 'link', path: 'etc/resolv.conf', target: '../run/systemd/resolve/stub-resolv.conf' }],
-  ['is not resolved\'s without systemd', { 'usr/lib/systemd/systemd-resolved': 9 }, { initSystem: 'sysvinit' }, '# Filled in by the DHCP client.\n'],
+  [
+    "is resolved's",
+    { 'etc/resolv.conf': '', 'usr/lib/systemd/systemd-resolved': 9 },
+    {},
+    { kind: 'link', path: 'etc/resolv.conf', target: '../run/systemd/resolve/stub-resolv.conf' }
+  ],
+  [
+    "is not resolved's without systemd",
+    { 'usr/lib/systemd/systemd-resolved': 9 },
+    { initSystem: 'sysvinit' },
+    '# Filled in by the DHCP client.\n'
+  ],
   ['stays as the image has it', { 'etc/resolv.conf': 'nameserver 9.9.9.9\n' }, {}, undefined],
   ['stays a link', { 'etc/resolv.conf': '-> /run/x' }, {}, undefined]
 ])('resolv.conf %s', (_, tree, facts, expected) => {
@@ -60,39 +83,81 @@ test.each<[string, TreeSketch, Partial<EditFacts>, unknown]>([
 
 test('machine ids are not shared', () => {
   const systemd = plan({ 'etc/machine-id': 'abc\n', 'var/lib/dbus/machine-id': 'abc\n' })
-  expect(find(systemd, 'etc/machine-id')).toEqual({ kind: 'file', path: 'etc/machine-id', content: '', mode: 0o444 })
-  expect(find(systemd, 'var/lib/dbus/machine-id')).toEqual({ kind: 'remove', path: 'var/lib/dbus/machine-id' })
-  const openrc = plan({ 'etc/machine-id': 'abc\n', 'var/lib/dbus/machine-id': '-> /etc/machine-id' }, { initSystem: 'openrc' })
+  expect(find(systemd, 'etc/machine-id')).toEqual({
+    kind: 'file',
+    path: 'etc/machine-id',
+    content: '',
+    mode: 0o444
+  })
+  expect(find(systemd, 'var/lib/dbus/machine-id')).toEqual({
+    kind: 'remove',
+    path: 'var/lib/dbus/machine-id'
+  })
+  const openrc = plan(
+    { 'etc/machine-id': 'abc\n', 'var/lib/dbus/machine-id': '-> /etc/machine-id' },
+    { initSystem: 'openrc' }
+  )
   expect(find(openrc, 'etc/machine-id')).toEqual({ kind: 'remove', path: 'etc/machine-id' })
   expect(find(openrc, 'var/lib/dbus/machine-id')).toBeUndefined()
 })
 
 test("traces of Docker go, a policy of the user's own stays", () => {
-  const edits = plan({ '.dockerenv': '', 'run/.containerenv': '', 'usr/sbin/policy-rc.d': '#!/bin/sh\nexit 101\n' })
-  expect(edits.filter(edit => edit.kind === 'remove').map(edit => edit.path)).toEqual(['.dockerenv', 'run/.containerenv', 'usr/sbin/policy-rc.d'])
-  expect(find(plan({ 'usr/sbin/policy-rc.d': '#!/bin/sh\nexit 0\n' }), 'usr/sbin/policy-rc.d')).toBeUndefined()
+  const edits = plan({
+    '.dockerenv': '',
+    'run/.containerenv': '',
+    'usr/sbin/policy-rc.d': '#!/bin/sh\nexit 101\n'
+  })
+  expect(edits.filter(edit => edit.kind === 'remove').map(edit => edit.path)).toEqual([
+    '.dockerenv',
+    'run/.containerenv',
+    'usr/sbin/policy-rc.d'
+  ])
+  expect(
+    find(plan({ 'usr/sbin/policy-rc.d': '#!/bin/sh\nexit 0\n' }), 'usr/sbin/policy-rc.d')
+  ).toBeUndefined()
 })
 
 test("root's password goes where root's is, literally", () => {
   const passwordHash = "$6$rounds=100000$a.b$c/d$&$'$1"
   const shadow = 'daemon:*:1::\nroot:*:19000:0:99999:7:::\n'
-  expect(find(plan({ 'etc/shadow': shadow, 'etc/passwd': 'root:x:0:0::/root:/bin/sh\n' }, { passwordHash }), 'etc/shadow')).toMatchObject({
+  expect(
+    find(
+      plan({ 'etc/shadow': shadow, 'etc/passwd': 'root:x:0:0::/root:/bin/sh\n' }, { passwordHash }),
+      'etc/shadow'
+    )
+  ).toMatchObject({
     content: `daemon:*:1::\nroot:${passwordHash}:19000:0:99999:7:::\n`,
     mode: 0o644
   })
-  expect(content(plan({ 'etc/passwd': 'root::0:0::/root:/bin/sh\n' }, { passwordHash }), 'etc/passwd')).toBe(`root:${passwordHash}:0:0::/root:/bin/sh\n`)
-  expect(() => plan({ 'etc/passwd': 'toor:x:0:0::/:/bin/sh\n' }, { passwordHash })).toThrow('the image has no user root')
+  expect(content(plan({ 'etc/passwd': 'root::0:0::/root:/bin/sh\n' }, { passwordHash }), 'etc/passwd')).toBe(
+    `root:${passwordHash}:0:0::/root:/bin/sh\n`
+  )
+  expect(() => plan({ 'etc/passwd': 'toor:x:0:0::/:/bin/sh\n' }, { passwordHash })).toThrow(
+    'the image has no user root'
+  )
 })
 
 test('devices that a kernel without devtmpfs needs', () => {
-  expect(find(plan({ 'dev/console': '' }), 'dev/console')).toEqual({ kind: 'device', path: 'dev/console', major: 5, minor: 1, mode: 0o600 })
+  expect(find(plan({ 'dev/console': '' }), 'dev/console')).toEqual({
+    kind: 'device',
+    path: 'dev/console',
+    major: 5,
+    minor: 1,
+    mode: 0o600
+  })
   expect(find(plan({ 'dev/console': 'device' }), 'dev/console')).toBeUndefined()
 })
 
 describe('SSH host keys', () => {
-  const keys = { 'etc/ssh/ssh_host_rsa_key': 'k', 'etc/ssh/ssh_host_rsa_key.pub': 'k', 'etc/ssh/sshd_config': 'c' }
+  const keys = {
+    'etc/ssh/ssh_host_rsa_key': 'k',
+    'etc/ssh/ssh_host_rsa_key.pub': 'k',
+    'etc/ssh/sshd_config': 'c'
+  }
   const changed = (tree: TreeSketch, facts: Partial<EditFacts> = {}): string[] =>
-    plan({ ...keys, ...tree }, facts).filter(edit => edit.path.includes('ssh')).map(edit => `${edit.kind} ${edit.path}`)
+    plan({ ...keys, ...tree }, facts)
+      .filter(edit => edit.path.includes('ssh'))
+      .map(edit => `${edit.kind} ${edit.path}`)
   const removed = ['remove etc/ssh/ssh_host_rsa_key', 'remove etc/ssh/ssh_host_rsa_key.pub']
 
   test('are made at first boot by a unit where the image has none for it', () => {

@@ -31,7 +31,10 @@ afterEach(() => {
 })
 
 /** Reads inputs as the runner hands them over: defaults of action.yml where nothing is given. */
-function read(given: Record<string, string> = {}, env: Record<string, string> = { GITHUB_REPOSITORY: 'me/appliance' }): Inputs {
+function read(
+  given: Record<string, string> = {},
+  env: Record<string, string> = { GITHUB_REPOSITORY: 'me/appliance' }
+): Inputs {
   const variables = Object.entries<{ default?: string }>(action.inputs).map(([name, input]) => [
     `INPUT_${name.toUpperCase()}`,
     given[name] ?? input.default ?? ''
@@ -106,14 +109,28 @@ test('file is relative to the working folder, the context absolute', () => {
   })
 })
 
-test.each(['https://github.com/me/it.git#main', 'git@github.com:me/it.git', 'github.com/me/it'])('remote context %s is left to Docker', context => {
-  expect(build({ context, file: 'docker/Dockerfile' })).toMatchObject({ context, file: 'docker/Dockerfile' })
-})
+test.each(['https://github.com/me/it.git#main', 'git@github.com:me/it.git', 'github.com/me/it'])(
+  'remote context %s is left to Docker',
+  context => {
+    expect(build({ context, file: 'docker/Dockerfile' })).toMatchObject({
+      context,
+      file: 'docker/Dockerfile'
+    })
+  }
+)
 
 test('secrets of each kind, masked before anything else', () => {
   writeFileSync('token', 'x')
   const env = { GITHUB_REPOSITORY: 'me/it', MY_TOKEN: 'from the environment' }
-  const { source } = read({ secrets: 'a=p=q r\n"b=two\nlines"', 'secret-files': 'c=token', 'secret-envs': 'd=MY_TOKEN', 'root-password': ' pass word ' }, env)
+  const { source } = read(
+    {
+      secrets: 'a=p=q r\n"b=two\nlines"',
+      'secret-files': 'c=token',
+      'secret-envs': 'd=MY_TOKEN',
+      'root-password': ' pass word '
+    },
+    env
+  )
   expect(source).toMatchObject({
     build: {
       secrets: [
@@ -124,16 +141,41 @@ test('secrets of each kind, masked before anything else', () => {
       ]
     }
   })
-  for (const secret of [' pass word ', 'p=q r', 'two%0Alines', 'from the environment']) expect(written).toContain(`::add-mask::${secret}\n`)
+  for (const secret of [' pass word ', 'p=q r', 'two%0Alines', 'from the environment'])
+    expect(written).toContain(`::add-mask::${secret}\n`)
 })
 
 test.each([
   ['raw', [['raw', null]]],
-  ['raw, qcow2\nvmdk', [['raw', null], ['qcow2', null], ['vmdk', null]]],
-  ['raw.zst,raw.gz raw.xz', [['raw', 'zst'], ['raw', 'gz'], ['raw', 'xz']]],
-  ['vhd,vhdx,vdi,qcow2.zst,vhd', [['vhd', null], ['vhdx', null], ['vdi', null], ['qcow2', 'zst']]]
+  [
+    'raw, qcow2\nvmdk',
+    [
+      ['raw', null],
+      ['qcow2', null],
+      ['vmdk', null]
+    ]
+  ],
+  [
+    'raw.zst,raw.gz raw.xz',
+    [
+      ['raw', 'zst'],
+      ['raw', 'gz'],
+      ['raw', 'xz']
+    ]
+  ],
+  [
+    'vhd,vhdx,vdi,qcow2.zst,vhd',
+    [
+      ['vhd', null],
+      ['vhdx', null],
+      ['vdi', null],
+      ['qcow2', 'zst']
+    ]
+  ]
 ])('formats %j', (formats, expected) => {
-  expect(read({ formats }).formats).toEqual(expected.map(([container, compression]) => ({ container, compression })))
+  expect(read({ formats }).formats).toEqual(
+    expected.map(([container, compression]) => ({ container, compression }))
+  )
   expect(read({ formats }).formats.map(extensionOf)[0]).toBe(formats.split(/[\s,]/)[0])
 })
 
@@ -144,9 +186,18 @@ test.each([
   [{ 'extra-space': '0M' }, { extraSpaceBytes: 0 }],
   [{ 'kernel-args': 'quiet\n  nomodeset ' }, { kernelArgs: 'quiet nomodeset' }],
   [{ 'boot-test': 'false' }, { boot: null }],
-  [{ 'boot-success-pattern': '^READY (\\d+)' }, { boot: expect.objectContaining({ successPattern: /^READY (\d+)/ }) }],
-  [{ memory: '2G', cpus: '4', accelerator: 'tcg' }, { boot: expect.objectContaining({ memoryMiB: 2048, cpus: 4, accelerator: 'tcg' }) }],
-  [{ image: 'ghcr.io/me/it:1.0@sha256:abc' }, { source: { kind: 'image', reference: 'ghcr.io/me/it:1.0@sha256:abc' } }],
+  [
+    { 'boot-success-pattern': '^READY (\\d+)' },
+    { boot: expect.objectContaining({ successPattern: /^READY (\d+)/ }) }
+  ],
+  [
+    { memory: '2G', cpus: '4', accelerator: 'tcg' },
+    { boot: expect.objectContaining({ memoryMiB: 2048, cpus: 4, accelerator: 'tcg' }) }
+  ],
+  [
+    { image: 'ghcr.io/me/it:1.0@sha256:abc' },
+    { source: { kind: 'image', reference: 'ghcr.io/me/it:1.0@sha256:abc' } }
+  ],
   [{ 'output-dir': 'out/deep' }, { outputDir: expect.stringMatching(/out\/deep$/) }],
   [{ 'retention-days': '5' }, { retentionDays: 5 }],
   [{ hostname: 'box-1.example.org' }, { hostname: 'box-1.example.org' }]
@@ -170,27 +221,60 @@ test('the name from the folder, outside of a repository', () => {
 const WRONG: [given: Record<string, string>, message: string | RegExp][] = [
   [{ context: 'gone' }, /^Input context is "gone", but there is no such folder \(looked in .*inputs .*\)\.$/],
   [{ context: 'Dockerfile' }, /^Input context is "Dockerfile", but there is no such folder/],
-  [{ context: 'sub folder' }, /^Input context is "sub folder", but there is no file .*sub folder\/Dockerfile; add a Dockerfile there or name it with file\.$/],
-  [{ file: 'Gone' }, /^Input file is "Gone", but there is no file .*\/Gone; give the path of the Dockerfile\.$/],
+  [
+    { context: 'sub folder' },
+    /^Input context is "sub folder", but there is no file .*sub folder\/Dockerfile; add a Dockerfile there or name it with file\.$/
+  ],
+  [
+    { file: 'Gone' },
+    /^Input file is "Gone", but there is no file .*\/Gone; give the path of the Dockerfile\.$/
+  ],
   [{ file: 'sub folder' }, /^Input file is "sub folder", but .*sub folder is not a file/],
-  [{ platform: 'linux/arm64' }, 'Input platform is "linux/arm64", but linux/amd64 is the only platform supported for now.'],
+  [
+    { platform: 'linux/arm64' },
+    'Input platform is "linux/arm64", but linux/amd64 is the only platform supported for now.'
+  ],
   [{ platform: 'linux/amd64,linux/arm64' }, /^Input platform is "linux\/amd64,linux\/arm64", but/],
   [{ 'build-args': '"A=1' }, /^Input build-args is "\\"A=1", but a quoted item in it does not end as one/],
-  [{ 'build-contexts': 'base' }, 'Input build-contexts holds an item that is not of the form name=path; write name=path, one a line.'],
-  [{ secrets: 'no value here' }, 'Input secrets holds an item that is not of the form id=value; write id=value, one a line.'],
+  [
+    { 'build-contexts': 'base' },
+    'Input build-contexts holds an item that is not of the form name=path; write name=path, one a line.'
+  ],
+  [
+    { secrets: 'no value here' },
+    'Input secrets holds an item that is not of the form id=value; write id=value, one a line.'
+  ],
   [{ secrets: '../../etc/x=1' }, /^A secret's id is "\.\.\/\.\.\/etc\/x", but it has to consist of letters/],
   [{ 'secret-files': 'a=gone' }, 'Input secret-files is "a=gone", but there is no such file.'],
-  [{ 'secret-envs': 'a=GONE' }, 'Input secret-envs is "a=GONE", but there is no such environment variable; set it under env: of the step.'],
+  [
+    { 'secret-envs': 'a=GONE' },
+    'Input secret-envs is "a=GONE", but there is no such environment variable; set it under env: of the step.'
+  ],
   [{ 'no-cache': 'yes' }, 'Input no-cache is "yes", but it has to be true or false.'],
   [{ pull: '1' }, 'Input pull is "1", but it has to be true or false.'],
-  [{ image: '--privileged' }, 'Input image is "--privileged", but it has to be an image reference, such as debian:bookworm.'],
+  [
+    { image: '--privileged' },
+    'Input image is "--privileged", but it has to be an image reference, such as debian:bookworm.'
+  ],
   [{ image: 'a b' }, /^Input image is "a b", but it has to be an image reference/],
-  [{ image: 'debian', target: 'x', labels: 'a=b' }, 'Input image is "debian", but an image is not built: leave out target, labels.'],
-  [{ hostname: 'under_score' }, 'Input hostname is "under_score", but it has to be at most 64 letters, digits, hyphens and dots, as in RFC 1123.'],
+  [
+    { image: 'debian', target: 'x', labels: 'a=b' },
+    'Input image is "debian", but an image is not built: leave out target, labels.'
+  ],
+  [
+    { hostname: 'under_score' },
+    'Input hostname is "under_score", but it has to be at most 64 letters, digits, hyphens and dots, as in RFC 1123.'
+  ],
   [{ hostname: `${'a'.repeat(60)}.${'b'.repeat(10)}` }, /^Input hostname is/],
-  [{ 'root-password': 'two\nlines' }, 'Input root-password holds a control character or more than 255 bytes; give one line of text.'],
+  [
+    { 'root-password': 'two\nlines' },
+    'Input root-password holds a control character or more than 255 bytes; give one line of text.'
+  ],
   [{ 'root-password': 'é'.repeat(128) }, /^Input root-password holds/],
-  [{ 'kernel-args': 'a=ü' }, 'Input kernel-args is "a=ü", but it has to be at most 1024 printable ASCII characters.'],
+  [
+    { 'kernel-args': 'a=ü' },
+    'Input kernel-args is "a=ü", but it has to be at most 1024 printable ASCII characters.'
+  ],
   [{ 'serial-console': 'on' }, 'Input serial-console is "on", but it has to be true or false.'],
   [{ size: 'big' }, 'Input size is "big", but it has to be a number with a unit, such as 1500M, 2G or 2GiB.'],
   [{ size: '2' }, /^Input size is "2", but it has to be a number with a unit/],
@@ -202,16 +286,31 @@ const WRONG: [given: Record<string, string>, message: string | RegExp][] = [
   [{ name: '-rf' }, /^Input name is "-rf"/],
   [{ name: 'a\nb' }, /^Input name is "a\\nb"/],
   [{ name: 'a'.repeat(129) }, /^Input name is/],
-  [{ formats: 'qcow3, raw, iso\nraw.bz2 raw.gz.gz' }, 'Input formats is "qcow3, iso, raw.bz2, raw.gz.gz", but each format has to be one of raw, qcow2, vmdk, vdi, vhd, vhdx, each also with .zst, .gz, .xz.'],
+  [
+    { formats: 'qcow3, raw, iso\nraw.bz2 raw.gz.gz' },
+    'Input formats is "qcow3, iso, raw.bz2, raw.gz.gz", but each format has to be one of raw, qcow2, vmdk, vdi, vhd, vhdx, each also with .zst, .gz, .xz.'
+  ],
   [{ formats: ' , ' }, /^Input formats is "", but each format has to be one of/],
   [{ 'output-dir': 'Dockerfile' }, 'Input output-dir is "Dockerfile", but that exists and is not a folder.'],
   [{ 'upload-artifact': 'no' }, 'Input upload-artifact is "no", but it has to be true or false.'],
-  [{ 'retention-days': '0' }, 'Input retention-days is "0", but it has to be a whole number of days from 1 to 400.'],
+  [
+    { 'retention-days': '0' },
+    'Input retention-days is "0", but it has to be a whole number of days from 1 to 400.'
+  ],
   [{ 'retention-days': '1.5' }, /^Input retention-days is "1\.5"/],
   [{ 'boot-test': 'maybe' }, 'Input boot-test is "maybe", but it has to be true or false.'],
-  [{ 'boot-timeout': '5m' }, 'Input boot-timeout is "5m", but it has to be a whole number of seconds from 1 to 21600.'],
-  [{ 'boot-success-pattern': '(' }, /^Input boot-success-pattern is "\(", but it is not a regular expression/],
-  [{ 'boot-success-pattern': '.*' }, 'Input boot-success-pattern is ".*", but it matches an empty line; name what the line has to hold.'],
+  [
+    { 'boot-timeout': '5m' },
+    'Input boot-timeout is "5m", but it has to be a whole number of seconds from 1 to 21600.'
+  ],
+  [
+    { 'boot-success-pattern': '(' },
+    /^Input boot-success-pattern is "\(", but it is not a regular expression/
+  ],
+  [
+    { 'boot-success-pattern': '.*' },
+    'Input boot-success-pattern is ".*", but it matches an empty line; name what the line has to hold.'
+  ],
   [{ memory: '1024' }, /^Input memory is "1024", but it has to be a number with a unit/],
   [{ memory: '1M' }, 'Input memory is "1M", but it has to be from 64.0 MiB to 8 TiB.'],
   [{ cpus: '0' }, 'Input cpus is "0", but it has to be a whole number of processors from 1 to 64.'],
@@ -224,7 +323,9 @@ test.each(WRONG)('%j is refused', (given, message) => {
 })
 
 test('every wrong input is named at once', () => {
-  expect(() => read({ size: 'x', cpus: 'y', formats: 'z' })).toThrow(/Input size .*\n.*Input formats .*\n.*Input cpus /)
+  expect(() => read({ size: 'x', cpus: 'y', formats: 'z' })).toThrow(
+    /Input size .*\n.*Input formats .*\n.*Input cpus /
+  )
 })
 
 test('each input that can be wrong has a case above', () => {

@@ -1,8 +1,8 @@
 import { overlayLayers } from '../../src/container.ts'
 import { compressArgv, convertArgv } from '../../src/formats.ts'
+import type { Inputs } from '../../src/inputs.ts'
 import { failureMarkdown, type Report, startCommand, summaryMarkdown } from '../../src/report.ts'
 import { neededTools } from '../../src/tools.ts'
-import type { Inputs } from '../../src/inputs.ts'
 
 const REPORT: Report = {
   name: 'a|b',
@@ -11,7 +11,14 @@ const REPORT: Report = {
   kernelVersion: '6.1.0',
   kernels: ['6.1.0', '5.10.0'],
   init: '/sbin/init (systemd)',
-  disk: { sizeBytes: 1 << 30, partition: { startSector: 2048, sectors: 2_095_104 }, diskId: '0badcafe', filesystem: 'ext4', uuid: 'u-u', label: 'root' },
+  disk: {
+    sizeBytes: 1 << 30,
+    partition: { startSector: 2048, sectors: 2_095_104 },
+    diskId: '0badcafe',
+    filesystem: 'ext4',
+    uuid: 'u-u',
+    label: 'root'
+  },
   boot: { result: 'passed', seconds: 12.34, accelerator: 'tcg', evidence: 'debian login: ' },
   files: [
     { name: 'a.raw', path: '/o/a.raw', size: 1 << 30, sha256: 'abc' },
@@ -24,7 +31,9 @@ const REPORT: Report = {
 }
 
 test('the summary tells what was made and how to start it', () => {
-  const summary = summaryMarkdown(REPORT, [{ name: 'a.raw', id: 7, url: 'https://x/7', digest: 'sha256:abc', size: 1 << 30 }])
+  const summary = summaryMarkdown(REPORT, [
+    { name: 'a.raw', id: 7, url: 'https://x/7', digest: 'sha256:abc', size: 1 << 30 }
+  ])
   for (const part of [
     '## a\\|b: disk image boots',
     '| Boot check | passed in 12.3 s under TCG: debian login:  |',
@@ -43,7 +52,9 @@ test('the summary tells what was made and how to start it', () => {
 })
 
 test('a failure is quoted so that nothing in it is Markdown', () => {
-  expect(failureMarkdown('Boot <b>', 'a\n```\n# not a heading\n\u001b[31m')).toBe('## Boot \\<b\\>\n\n````text\na\n```\n# not a heading\n\n````\n')
+  expect(failureMarkdown('Boot <b>', 'a\n```\n# not a heading\n\u001b[31m')).toBe(
+    '## Boot \\<b\\>\n\n````text\na\n```\n# not a heading\n\n````\n'
+  )
 })
 
 test.each([
@@ -61,7 +72,17 @@ test.each([
   ['vhd', ['-W', '-O', 'vpc', '-o', 'subformat=fixed,force_size=on']],
   ['vhdx', ['-W', '-O', 'vhdx', '-o', 'subformat=dynamic']]
 ] as const)('%s is made by qemu-img', (container, options) => {
-  expect(convertArgv(container, '/w/disk.raw', '/w/x')).toEqual(['qemu-img', 'convert', '-f', 'raw', '-m', '16', ...options, '/w/disk.raw', '/w/x'])
+  expect(convertArgv(container, '/w/disk.raw', '/w/x')).toEqual([
+    'qemu-img',
+    'convert',
+    '-f',
+    'raw',
+    '-m',
+    '16',
+    ...options,
+    '/w/disk.raw',
+    '/w/x'
+  ])
 })
 
 test.each([
@@ -73,7 +94,8 @@ test.each([
 })
 
 test("a container's layers, topmost first", () => {
-  const graph = (LowerDir: string, Name = 'overlay2'): string => JSON.stringify({ Name, Data: { UpperDir: '/d/u/diff', LowerDir } })
+  const graph = (LowerDir: string, Name = 'overlay2'): string =>
+    JSON.stringify({ Name, Data: { UpperDir: '/d/u/diff', LowerDir } })
   expect(overlayLayers(graph('/d/i/diff:/d/1/diff'))).toEqual(['/d/u/diff', '/d/i/diff', '/d/1/diff'])
   expect(overlayLayers(graph('/d/1/diff', 'btrfs'))).toBeNull()
   expect(overlayLayers(graph('/d/a,b/diff'))).toBeNull()
@@ -83,12 +105,19 @@ test("a container's layers, topmost first", () => {
 
 test('only what a run needs is installed', () => {
   const tools = (inputs: Partial<Inputs>): string[] =>
-    neededTools({ formats: [{ container: 'raw', compression: null }], boot: null, rootPassword: null, ...inputs } as Inputs).map(tool =>
-      'program' in tool ? tool.program : tool.file
-    )
+    neededTools({
+      formats: [{ container: 'raw', compression: null }],
+      boot: null,
+      rootPassword: null,
+      ...inputs
+    } as Inputs).map(tool => ('program' in tool ? tool.program : tool.file))
   const least = tools({})
   expect(least).toEqual(expect.arrayContaining(['extlinux', 'mbr.bin', 'sfdisk', 'mke2fs']))
   expect(least).not.toEqual(expect.arrayContaining(['qemu-img']))
-  expect(tools({ formats: [{ container: 'qcow2', compression: 'xz' }] })).toEqual([...least, 'qemu-img', 'xz'])
+  expect(tools({ formats: [{ container: 'qcow2', compression: 'xz' }] })).toEqual([
+    ...least,
+    'qemu-img',
+    'xz'
+  ])
   expect(tools({ rootPassword: 'x' })).toContain('openssl')
 })

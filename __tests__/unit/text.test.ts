@@ -1,4 +1,13 @@
-import { compareVersions, formatBytes, formatSeconds, inert, markdownCell, parseSize, quoteArgv, stripTerminal } from '../../src/text.ts'
+import {
+  compareVersions,
+  formatBytes,
+  formatSeconds,
+  inert,
+  markdownCell,
+  parseSize,
+  quoteArgv,
+  stripTerminal
+} from '../../src/text.ts'
 
 test.each([
   ['1500M', 1500 * 1024 ** 2],
@@ -41,7 +50,16 @@ test.each([
 })
 
 test('versions sort as sort -V does', () => {
-  const sorted = ['5.10.0-9-amd64', '6.1.0-9-amd64', '6.1.0-28-amd64', '6.1.0-28-cloud-amd64', '6.8.0~rc1', '6.8.0', '6.8.0-1', '6.10.3-arch1']
+  const sorted = [
+    '5.10.0-9-amd64',
+    '6.1.0-9-amd64',
+    '6.1.0-28-amd64',
+    '6.1.0-28-cloud-amd64',
+    '6.8.0~rc1',
+    '6.8.0',
+    '6.8.0-1',
+    '6.10.3-arch1'
+  ]
   expect([...sorted].reverse().sort(compareVersions)).toEqual(sorted)
   expect(compareVersions('virt', 'virt')).toBe(0)
 })

@@ -1,4 +1,4 @@
-import { FindParser, TreeIndex } from '../../src/tree.ts'
+import { FindParser, type TreeIndex } from '../../src/tree.ts'
 import { sketchIndex } from '../support/tree.ts'
 
 describe('resolving paths inside the tree', () => {
@@ -55,7 +55,9 @@ describe('resolving paths inside the tree', () => {
   test('chains of links end at 40, as in Linux', () => {
     const chain = (length: number): TreeIndex =>
       sketchIndex({
-        ...Object.fromEntries(Array.from({ length }, (_, i) => [`l${i}`, i + 1 === length ? '-> end' : `-> l${i + 1}`])),
+        ...Object.fromEntries(
+          Array.from({ length }, (_, i) => [`l${i}`, i + 1 === length ? '-> end' : `-> l${i + 1}`])
+        ),
         end: 'text'
       })
     expect(chain(40).resolve('l0')).toBe('end')
@@ -79,13 +81,25 @@ describe('reading what find prints', () => {
     ['f', '644', '0', '0', '1099511627776', '8', '1', '4', 'tmp/sparse', ''],
     ['l', '777', '0', '0', '7', '0', '1', '5', 'tmp/link', '../x y ']
   ]
-  const bytes = Buffer.from(records.flat().map(field => `${field}\0`).join(''))
+  const bytes = Buffer.from(
+    records
+      .flat()
+      .map(field => `${field}\0`)
+      .join('')
+  )
 
   test.each([1, 3, 7, bytes.length])('in chunks of %i bytes', size => {
     const parser = new FindParser()
     for (let at = 0; at < bytes.length; at += size) parser.write(bytes.subarray(at, at + size))
     const { index } = parser
-    expect(index.entry('tmp/a\nb')).toEqual({ kind: 'f', mode: 0o4755, uid: 1000, gid: 100, size: 5000, link: null })
+    expect(index.entry('tmp/a\nb')).toEqual({
+      kind: 'f',
+      mode: 0o4755,
+      uid: 1000,
+      gid: 100,
+      size: 5000,
+      link: null
+    })
     expect(index.entry('tmp/link')?.link).toBe('../x y ')
     // The folder, one of the two names of a file of two blocks, and the one block that the sparse file has.
     expect(index.measure).toEqual({ inodes: 4, bytes: 4096 * (1 + 2 + 1) })

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createWriteStream, openSync, closeSync, rmSync } from 'node:fs'
+import { closeSync, createWriteStream, openSync, rmSync } from 'node:fs'
 import { createConnection, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,10 +9,10 @@ import { ActionError } from '../errors.ts'
 import type { Host } from '../host.ts'
 import type { BootInputs } from '../inputs.ts'
 import { formatSeconds, inert } from '../text.ts'
+import type { Undo } from '../undo.ts'
 import { ConsoleLines } from './console.ts'
 import { type Cause, judgeLine } from './diagnosis.ts'
 import { KVM_FAILURE, qemuArgv } from './machine.ts'
-import type { Undo } from '../undo.ts'
 
 export type BootResult = Readonly<{
   accelerator: 'kvm' | 'tcg'
@@ -34,7 +34,9 @@ export class BootFailure extends ActionError {
       [
         `The image does not boot: ${diagnosis.summary} (after ${formatSeconds(seconds)}, ${accelerator.toUpperCase()})`,
         diagnosis.advice,
-        ...(lastLines.length > 0 ? ['The console ends with:', ...lastLines.map(line => `  ${inert(line)}`)] : ['The console is empty.'])
+        ...(lastLines.length > 0
+          ? ['The console ends with:', ...lastLines.map(line => `  ${inert(line)}`)]
+          : ['The console is empty.'])
       ].join('\n'),
       'Boot check failed'
     )
@@ -62,11 +64,15 @@ export async function checkBoot(host: Host, undo: Undo, options: Options): Promi
     } catch (error) {
       if (!(error instanceof KvmFailure)) throw error
       if (accelerator === 'kvm') throw noKvm(error.message)
-      core.info(`KVM does not work here (${inert(error.message)}): starting again under TCG, QEMU's own emulation.`)
+      core.info(
+        `KVM does not work here (${inert(error.message)}): starting again under TCG, QEMU's own emulation.`
+      )
     }
   } else {
     if (accelerator === 'kvm') throw noKvm(unusable)
-    core.info(`No KVM (${unusable}): the machine runs under TCG, QEMU's own emulation, which is several times slower.`)
+    core.info(
+      `No KVM (${unusable}): the machine runs under TCG, QEMU's own emulation, which is several times slower.`
+    )
   }
   return attempt(host, undo, options, 'tcg')
 }
@@ -74,7 +80,10 @@ export async function checkBoot(host: Host, undo: Undo, options: Options): Promi
 class KvmFailure extends Error {}
 
 const noKvm = (reason: string): ActionError =>
-  new ActionError(`Input accelerator is "kvm", but KVM does not work here: ${reason}. Set accelerator to auto or tcg.`, 'No KVM')
+  new ActionError(
+    `Input accelerator is "kvm", but KVM does not work here: ${reason}. Set accelerator to auto or tcg.`,
+    'No KVM'
+  )
 
 /** @returns null if /dev/kvm can be opened, else why not */
 async function makeKvmUsable(host: Host, undo: Undo): Promise<string | null> {
@@ -99,7 +108,12 @@ async function makeKvmUsable(host: Host, undo: Undo): Promise<string | null> {
   return after === null ? null : `${device} cannot be opened: ${after}`
 }
 
-async function attempt(host: Host, undo: Undo, { disk, boot, serialLog, workDir }: Options, accelerator: 'kvm' | 'tcg'): Promise<BootResult> {
+async function attempt(
+  host: Host,
+  undo: Undo,
+  { disk, boot, serialLog, workDir }: Options,
+  accelerator: 'kvm' | 'tcg'
+): Promise<BootResult> {
   const overlay = join(workDir, 'overlay.qcow2')
   await host.run(['qemu-img', 'create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', disk, overlay])
   // A socket's path holds 107 bytes at most (unix(7)), fewer than the work folder's may have.
@@ -109,7 +123,10 @@ async function attempt(host: Host, undo: Undo, { disk, boot, serialLog, workDir 
   const name = `docker-to-disk-${undo.runId}`
   const begin = performance.now()
   const elapsed = (): number => (performance.now() - begin) / 1000
-  const qemu = host.start(qemuArgv({ name, accelerator, memoryMiB, cpus, overlay, monitor }), { stdio: ['ignore', 'pipe', 'pipe'], cwd: workDir })
+  const qemu = host.start(qemuArgv({ name, accelerator, memoryMiB, cpus, overlay, monitor }), {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    cwd: workDir
+  })
   const log = createWriteStream(serialLog)
   const monitoring = monitorEvents(monitor)
   const console = new ConsoleLines()
@@ -117,8 +134,10 @@ async function attempt(host: Host, undo: Undo, { disk, boot, serialLog, workDir 
   let stderr = ''
 
   try {
-    const verdict = await new Promise<'success' | { cause: Pick<Cause, 'id' | 'summary' | 'advice'> } | KvmFailure>(resolve => {
-      let evidence: string | null = null
+    let evidence: string | null = null
+    const verdict = await new Promise<
+      'success' | { cause: Pick<Cause, 'id' | 'summary' | 'advice'> } | KvmFailure
+    >(resolve => {
       let decided = false
       const decide = (verdict: Parameters<typeof resolve>[0]): void => {
         decided = true
@@ -129,10 +148,8 @@ async function attempt(host: Host, undo: Undo, { disk, boot, serialLog, workDir 
         const judged = judgeLine(line, boot.successPattern)
         if (judged === null) return
         evidence = line
-        if (judged === 'success') {
-          recent.push(line)
-          decide('success')
-        } else setTimeout(() => decide({ cause: judged }), AFTERMATH)
+        if (judged === 'success') decide('success')
+        else setTimeout(() => decide({ cause: judged }), AFTERMATH)
       }
       qemu.stdout?.on('data', (chunk: Buffer) => {
         log.write(chunk)
@@ -147,24 +164,30 @@ async function attempt(host: Host, undo: Undo, { disk, boot, serialLog, workDir 
       qemu.stderr?.setEncoding('utf8')
       qemu.stderr?.on('data', (text: string) => {
         stderr = (stderr + text).slice(-4096)
-        if (accelerator === 'kvm' && KVM_FAILURE.test(stderr)) decide(new KvmFailure(stderr.trim().split('\n')[0]))
+        if (accelerator === 'kvm' && KVM_FAILURE.test(stderr))
+          decide(new KvmFailure(stderr.trim().split('\n')[0]))
       })
-      const timer = setTimeout(() => decide({ cause: timeoutCause(boot, recent.length > 0) }), boot.timeout * 1000)
+      const timer = setTimeout(
+        () => decide({ cause: timeoutCause(boot, recent.length > 0) }),
+        boot.timeout * 1000
+      )
       void qemu.ended.then(async end => {
         clearTimeout(timer)
-        if (accelerator === 'kvm' && recent.length === 0) decide(new KvmFailure(stderr.trim().split('\n')[0] || 'QEMU ended at once'))
+        if (accelerator === 'kvm' && recent.length === 0)
+          decide(new KvmFailure(stderr.trim().split('\n')[0] || 'QEMU ended at once'))
         const reason = await monitoring.shutdownReason()
         if (evidence === null) decide({ cause: endCause(reason, end.exitCode, stderr) })
       })
     })
     const seconds = elapsed()
-    if (console.partial.trim() !== '' && recent.at(-1) !== console.partial) {
+    // A prompt has no newline: it is on no finished line.
+    if (console.partial.trim() !== '') {
       recent.push(console.partial)
       core.info(`guest │ ${inert(console.partial)}`)
     }
     if (host.cancelled.aborted) throw host.cancelled.reason
     if (verdict instanceof KvmFailure) throw verdict
-    if (verdict === 'success') return { accelerator, seconds, evidence: recent.at(-1) ?? '' }
+    if (verdict === 'success') return { accelerator, seconds, evidence: evidence ?? '' }
     throw new BootFailure(verdict.cause, accelerator, seconds, recent.slice(-QUOTED_LINES))
   } finally {
     await qemu.end(2000)
@@ -192,18 +215,31 @@ function timeoutCause(boot: BootInputs, spoke: boolean): Pick<Cause, 'id' | 'sum
   }
 }
 
-function endCause(reason: string | null, exitCode: number, stderr: string): Pick<Cause, 'id' | 'summary' | 'advice'> {
+function endCause(
+  reason: string | null,
+  exitCode: number,
+  stderr: string
+): Pick<Cause, 'id' | 'summary' | 'advice'> {
   if (reason === 'guest-reset') {
-    return { id: 'reset', summary: 'The machine reset itself before it was up.', advice: 'A kernel or init that reboots on failure: the last lines above say why it gave up.' }
+    return {
+      id: 'reset',
+      summary: 'The machine reset itself before it was up.',
+      advice: 'A kernel or init that reboots on failure: the last lines above say why it gave up.'
+    }
   }
   if (reason === 'guest-shutdown') {
-    return { id: 'shutdown', summary: 'The machine powered itself off before it was up.', advice: 'Something in the image shuts it down during boot: the last lines above name it.' }
+    return {
+      id: 'shutdown',
+      summary: 'The machine powered itself off before it was up.',
+      advice: 'Something in the image shuts it down during boot: the last lines above name it.'
+    }
   }
   const words = stderr.trim().split('\n').slice(-3).map(inert).join(' ')
   return {
     id: 'qemu-ended',
     summary: `QEMU ended with exit code ${exitCode}${words ? `: ${words}` : ''}.`,
-    advice: 'If memory was short on the runner, lower memory; otherwise the message above says what QEMU could not do.'
+    advice:
+      'If memory was short on the runner, lower memory; otherwise the message above says what QEMU could not do.'
   }
 }
 
@@ -224,14 +260,16 @@ function monitorEvents(path: string): { shutdownReason(): Promise<string | null>
     socket.on('close', hadError => {
       if (!hadError) finished()
     })
-    createInterface({ input: socket }).on('line', line => {
-      try {
-        const message = JSON.parse(line)
-        if (message.event === 'SHUTDOWN') reason = message.data?.reason ?? null
-      } catch {
-        // no line of the protocol
-      }
-    }).on('error', () => {})
+    createInterface({ input: socket })
+      .on('line', line => {
+        try {
+          const message = JSON.parse(line)
+          if (message.event === 'SHUTDOWN') reason = message.data?.reason ?? null
+        } catch {
+          // no line of the protocol
+        }
+      })
+      .on('error', () => {})
   }
   connect()
   return {

@@ -38,7 +38,9 @@ export function qemuArgv(machine: Machine): string[] {
 }
 
 /** QEMU takes no JSON here; in its option syntax a comma in a value is doubled. */
-const monitorSocket = (path: string): string => `socket,id=monitor,path=${path.replaceAll(',', ',,')},server=on,wait=off`
+const monitorSocket = (path: string): string =>
+  `socket,id=monitor,path=${path.replaceAll(',', ',,')},server=on,wait=off`
 
 /** What QEMU says on standard error when KVM is there and does not work. */
-export const KVM_FAILURE = /KVM internal error|failed to initialize kvm|Could not access KVM|kvm.*(?:not supported|failed)|invalid accelerator kvm/i
+export const KVM_FAILURE =
+  /KVM internal error|failed to initialize kvm|Could not access KVM|kvm.*(?:not supported|failed)|invalid accelerator kvm/i

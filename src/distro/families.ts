@@ -45,7 +45,7 @@ const FAMILIES: readonly Family[] = [
     name: 'Fedora',
     ids: ['fedora', 'rhel', 'centos', 'rocky', 'almalinux'],
     kernelLine:
-      "RUN dnf install -y kernel-core dracut && dracut --force --no-hostonly --add-drivers 'virtio_blk virtio_pci virtio_scsi ahci nvme ext4' --kver \"$(ls /usr/lib/modules)\" \"/boot/initramfs-$(ls /usr/lib/modules).img\"",
+      'RUN dnf install -y kernel-core dracut && dracut --force --no-hostonly --add-drivers \'virtio_blk virtio_pci virtio_scsi ahci nvme ext4\' --kver "$(ls /usr/lib/modules)" "/boot/initramfs-$(ls /usr/lib/modules).img"',
     initLine: 'RUN dnf install -y systemd'
   },
   {
@@ -57,7 +57,8 @@ const FAMILIES: readonly Family[] = [
   {
     name: 'openSUSE',
     ids: ['opensuse', 'opensuse-leap', 'opensuse-tumbleweed', 'suse', 'sles'],
-    kernelLine: 'RUN zypper --non-interactive install kernel-default-base dracut && dracut --force --no-hostonly --regenerate-all',
+    kernelLine:
+      'RUN zypper --non-interactive install kernel-default-base dracut && dracut --force --no-hostonly --regenerate-all',
     initLine: 'RUN zypper --non-interactive install systemd-sysvinit'
   }
 ]

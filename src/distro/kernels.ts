@@ -47,9 +47,12 @@ export function findKernels(index: TreeIndex): Kernel[] {
 
   const bootNames = index.list('boot')
   // Files before links: a link such as /boot/vmlinuz is another name of a kernel whose own name tells the version.
-  const isLink = (name: string): boolean => index.entry(index.resolve(`boot/${name}`, 'keep') ?? '')?.kind === 'l'
+  const isLink = (name: string): boolean =>
+    index.entry(index.resolve(`boot/${name}`, 'keep') ?? '')?.kind === 'l'
   for (const name of [...bootNames].sort((a, b) => Number(isLink(a)) - Number(isLink(b)))) {
-    const version = NOT_A_KERNEL.test(name) ? undefined : KERNEL_NAMES.map(shape => shape.exec(name)?.[1]).find(found => found !== undefined)
+    const version = NOT_A_KERNEL.test(name)
+      ? undefined
+      : KERNEL_NAMES.map(shape => shape.exec(name)?.[1]).find(found => found !== undefined)
     if (version === undefined) continue
     const suffix = versionOfTarget(index, `boot/${name}`, version)
     add(
@@ -72,7 +75,11 @@ export function findKernels(index: TreeIndex): Kernel[] {
     if (known.has(version)) continue
     const folder = `usr/lib/modules/${version}`
     const place = index.kind(folder) === 'd' ? folder : `lib/modules/${version}`
-    const initrds = [...initrdNames(version).map(name => `boot/${name}`), `${place}/initrd`, `${place}/initramfs.img`]
+    const initrds = [
+      ...initrdNames(version).map(name => `boot/${name}`),
+      `${place}/initrd`,
+      `${place}/initramfs.img`
+    ]
     add(`${place}/vmlinuz`, version, initrds)
   }
   return [...kernels.values()].sort((a, b) => compareVersions(b.version, a.version))
@@ -80,7 +87,9 @@ export function findKernels(index: TreeIndex): Kernel[] {
 
 /** Releases that have a folder of modules. */
 export const moduleVersions = (index: TreeIndex): string[] => [
-  ...new Set([...index.list('usr/lib/modules'), ...index.list('lib/modules')].filter(name => /^\d/.test(name)))
+  ...new Set(
+    [...index.list('usr/lib/modules'), ...index.list('lib/modules')].filter(name => /^\d/.test(name))
+  )
 ]
 
 /** Real path of the regular file that a path leads to, or null. */

@@ -33,7 +33,10 @@ export function parseOsRelease(text: string): Distribution {
     id: value('ID').toLowerCase(),
     like: value('ID_LIKE').toLowerCase().split(/\s+/).filter(Boolean),
     version: value('VERSION_ID'),
-    name: value('PRETTY_NAME') || [value('NAME'), value('VERSION')].filter(Boolean).join(' ') || 'an unnamed distribution'
+    name:
+      value('PRETTY_NAME') ||
+      [value('NAME'), value('VERSION')].filter(Boolean).join(' ') ||
+      'an unnamed distribution'
   }
 }
 

@@ -1,0 +1,4858 @@
+import { createRequire as createRequire_ } from 'node:module'; const require = createRequire_(import.meta.url);
+import {
+  require_tar_stream
+} from "./chunk-J42ZWVCV.mjs";
+import {
+  ActionError,
+  MIB,
+  compareVersions,
+  formatBytes,
+  formatSeconds,
+  inert,
+  markdownCell,
+  messageOf,
+  parseSize,
+  quoteArgv,
+  stripTerminal
+} from "./chunk-OZWKTHFN.mjs";
+import {
+  ExitCode,
+  __toESM,
+  debug,
+  endGroup,
+  error,
+  getInput,
+  getState,
+  info,
+  saveState,
+  setOutput,
+  setSecret,
+  startGroup,
+  summary,
+  warning
+} from "./chunk-P7XBLJEP.mjs";
+
+// src/main.ts
+import { mkdirSync as mkdirSync5, mkdtempSync } from "node:fs";
+import { tmpdir as tmpdir3 } from "node:os";
+import { join as join9 } from "node:path";
+
+// src/boot-check/boot-check.ts
+import { once } from "node:events";
+import { closeSync, createWriteStream, openSync, rmSync } from "node:fs";
+import { createConnection } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+// src/boot-check/console.ts
+import { StringDecoder } from "node:string_decoder";
+var LONGEST_LINE = 4096;
+var ConsoleLines = class {
+  #decoder = new StringDecoder("utf8");
+  #pending = "";
+  /** @returns the lines that the chunk completes */
+  write(chunk) {
+    const [first = "", ...rest] = this.#decoder.write(chunk).split("\n");
+    this.#append(first);
+    const lines = [];
+    for (const part of rest) {
+      lines.push(this.partial);
+      this.#pending = "";
+      this.#append(part);
+    }
+    return lines;
+  }
+  /** The line that has no newline yet: where a prompt stands. */
+  get partial() {
+    const visible = this.#pending.replace(/\r+$/, "");
+    return stripTerminal(visible.slice(visible.lastIndexOf("\r") + 1));
+  }
+  #append(text) {
+    if (this.#pending.length < LONGEST_LINE) this.#pending = (this.#pending + text).slice(0, LONGEST_LINE);
+  }
+};
+
+// src/boot-check/diagnosis.ts
+var CAUSES = [
+  {
+    id: "no-boot-device",
+    summary: "The firmware found nothing to start on the disk.",
+    advice: "The MBR or its active partition is damaged; nothing in the image should be able to do that: please report it.",
+    patterns: [/No bootable device/, /Boot failed: not a bootable disk/, /^Missing operating system/i]
+  },
+  {
+    id: "loader-broken",
+    summary: "The boot loader could not load the rest of itself.",
+    advice: "Files in /boot/extlinux were changed after extlinux was installed, or the filesystem has features that it cannot read.",
+    patterns: [
+      /Failed to load ldlinux/,
+      /^Boot error/,
+      /^boot: no DEFAULT or UI configuration directive found/i,
+      /No DEFAULT or UI configuration/
+    ]
+  },
+  {
+    id: "kernel-not-loaded",
+    summary: "The boot loader could not load the kernel or its initrd.",
+    advice: "Look at the file named above in the image: it is missing, no Linux kernel for x86, or larger than memory; for the last, raise memory.",
+    patterns: [
+      /Loading .*\.\.\. ?failed/,
+      /Could not find kernel image/,
+      /Could not find ramdisk image/,
+      /Invalid or corrupt kernel image/,
+      /Booting kernel failed/,
+      /Initrd too large/i
+    ]
+  },
+  {
+    id: "out-of-memory",
+    summary: "The machine has too little memory to start.",
+    advice: "Raise memory, such as memory: 2048M.",
+    patterns: [
+      /System is out of memory/,
+      /Kernel panic - not syncing: (?:System is deadlocked on memory|Out of memory)/,
+      /Initramfs unpacking failed: write error/,
+      /-- System halted/
+    ]
+  },
+  {
+    id: "no-root",
+    summary: "The kernel or its initrd could not mount the root filesystem.",
+    advice: "The kernel lacks a driver for the machine's disk (Debian's cloud kernel has virtio but no SATA) or root= names another disk. Install a kernel with the driver, have the initrd include it, and leave root= out of kernel-args.",
+    patterns: [
+      /VFS: Unable to mount root/,
+      /VFS: Cannot open root device/,
+      /ALERT!.*does not exist/,
+      /Mounting .* on .*sysroot failed/i,
+      /mount: mounting .* on \/sysroot failed/i,
+      /dracut.*Could not boot/
+    ]
+  },
+  {
+    id: "initramfs-shell",
+    summary: "The initrd gave up and opened its shell.",
+    advice: "The lines above say what it missed; most often the disk driver or the root filesystem.",
+    patterns: [
+      /^\(initramfs\)/,
+      /initramfs emergency recovery shell/i,
+      /Dropping to a shell/i,
+      /Generating "\/run\/initramfs\/rdsosreport\.txt"/
+    ]
+  },
+  {
+    id: "init-died",
+    summary: "The init program ended, and the kernel cannot go on without it.",
+    advice: "Look at what /sbin/init is in the image and at its last lines above; a shared library it needs may be missing.",
+    patterns: [/Kernel panic - not syncing: Attempted to kill init/]
+  },
+  {
+    id: "no-init",
+    summary: "The kernel found no init program that it can start.",
+    advice: "Install an init system in the Dockerfile (systemd-sysv on Debian and Ubuntu, openrc on Alpine), or look at init= in kernel-args.",
+    patterns: [
+      /Kernel panic - not syncing: (?:No working init found|Requested init)/,
+      /can't execute '.*init'/i,
+      /No init found\. Try passing init=/,
+      /Target filesystem doesn't have requested/
+    ]
+  },
+  {
+    id: "panic",
+    summary: "The kernel panicked.",
+    advice: "The first line of the panic above names the reason.",
+    patterns: [/Kernel panic - not syncing/, /end Kernel panic/]
+  },
+  {
+    id: "emergency-mode",
+    summary: "The system went into systemd's emergency or rescue mode.",
+    advice: "A unit that the boot depends on failed, most often a mount in /etc/fstab that does not exist in this machine; the lines above name it.",
+    patterns: [
+      /You are in (?:emergency|rescue) mode/,
+      /Cannot open access to console, the root account is locked/,
+      /Press Enter for (?:maintenance|emergency)/,
+      /Give root password for maintenance/
+    ]
+  }
+];
+var LOGIN_PROMPT = /^(?!last )[\w.()-]+ login:(?:\s|$)|^login:\s*$/i;
+function judgeLine(line, successPattern) {
+  if (successPattern === null ? LOGIN_PROMPT.test(line) : successPattern.test(line)) return "success";
+  return CAUSES.find((cause) => cause.patterns.some((pattern) => pattern.test(line))) ?? null;
+}
+
+// src/boot-check/machine.ts
+function qemuArgv(machine) {
+  const disk = {
+    driver: "qcow2",
+    "node-name": "disk",
+    // The overlay is thrown away: what the guest flushes need not reach the host's disk.
+    cache: { "no-flush": true },
+    file: { driver: "file", filename: machine.overlay }
+  };
+  return [
+    ...["qemu-system-x86_64", "-name", machine.name, "-nodefaults", "-no-user-config", "-display", "none"],
+    // Without graphics SeaBIOS speaks on the serial port, so that "No bootable device" is seen.
+    ...["-machine", "q35,graphics=off", "-accel", machine.accelerator === "tcg" ? "tcg,thread=multi" : "kvm"],
+    // All that a machine of today has: recent distributions are built for x86-64-v2 and v3.
+    ...["-cpu", machine.accelerator === "tcg" ? "max,la57=off" : "host"],
+    ...["-m", `${machine.memoryMiB}M`, "-smp", `${machine.cpus}`],
+    ...["-blockdev", JSON.stringify(disk), "-device", "virtio-blk-pci,drive=disk,bootindex=1"],
+    // A network that answers DHCP, so that nothing waits for an address, and leads nowhere: the guest is a stranger.
+    ...["-netdev", "user,id=net,restrict=on", "-device", "virtio-net-pci,netdev=net,romfile="],
+    ...["-device", "virtio-rng-pci", "-serial", "stdio"],
+    ...["-chardev", monitorSocket(machine.monitor), "-mon", "chardev=monitor,mode=control"],
+    // A machine that resets has not come up; with this it ends instead, and QMP tells which it was.
+    ...["-no-reboot", "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]
+  ];
+}
+var monitorSocket = (path) => `socket,id=monitor,path=${path.replaceAll(",", ",,")},server=on,wait=off`;
+var KVM_FAILURE = /KVM internal error|failed to initialize kvm|Could not access KVM|kvm.*(?:not supported|failed)|invalid accelerator kvm/i;
+
+// src/boot-check/boot-check.ts
+var BootFailure = class extends ActionError {
+  constructor(diagnosis, accelerator, seconds, lastLines) {
+    super(
+      [
+        `The image does not boot: ${diagnosis.summary} (after ${formatSeconds(seconds)}, ${accelerator.toUpperCase()})`,
+        diagnosis.advice,
+        ...lastLines.length > 0 ? ["The console ends with:", ...lastLines.map((line) => `  ${inert(line)}`)] : ["The console is empty."]
+      ].join("\n"),
+      "Boot check failed"
+    );
+    this.diagnosis = diagnosis;
+    this.accelerator = accelerator;
+    this.seconds = seconds;
+  }
+  diagnosis;
+  accelerator;
+  seconds;
+};
+var QUOTED_LINES = 20;
+var AFTERMATH = 400;
+async function checkBoot(host, undo, options) {
+  const { accelerator } = options.boot;
+  if (accelerator === "tcg") return attempt(host, undo, options, "tcg");
+  const unusable = await makeKvmUsable(host, undo);
+  if (unusable === null) {
+    try {
+      return await attempt(host, undo, options, "kvm");
+    } catch (error2) {
+      if (!(error2 instanceof KvmFailure)) throw error2;
+      if (accelerator === "kvm") throw noKvm(error2.message);
+      info(
+        `KVM does not work here (${inert(error2.message)}): starting again under TCG, QEMU's own emulation.`
+      );
+    }
+  } else {
+    if (accelerator === "kvm") throw noKvm(unusable);
+    info(
+      `No KVM (${unusable}): the machine runs under TCG, QEMU's own emulation, which is several times slower.`
+    );
+  }
+  return attempt(host, undo, options, "tcg");
+}
+var KvmFailure = class extends Error {
+};
+var noKvm = (reason) => new ActionError(
+  `Input accelerator is "kvm", but KVM does not work here: ${reason}. Set accelerator to auto or tcg.`,
+  "No KVM"
+);
+async function makeKvmUsable(host, undo) {
+  const device = "/dev/kvm";
+  const open = () => {
+    try {
+      closeSync(openSync(device, "r+"));
+      return null;
+    } catch (error2) {
+      return error2.code ?? "unknown error";
+    }
+  };
+  const code = open();
+  if (code === null) return null;
+  if (code === "ENOENT") return `${device} is absent`;
+  if (code !== "EACCES") return `${device} cannot be opened: ${code}`;
+  const present = await host.runAsRoot(["stat", "--format", "%a", device], { allowFailure: true });
+  undo.register({ kind: "mode", path: device, mode: present.stdout.trim() || "660" });
+  await host.runAsRoot(["chmod", "o+rw", device], { allowFailure: true });
+  const after = open();
+  return after === null ? null : `${device} cannot be opened: ${after}`;
+}
+async function attempt(host, undo, { disk, boot, serialLog, workDir }, accelerator) {
+  const overlay = join(workDir, "overlay.qcow2");
+  await host.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", disk, overlay]);
+  const monitor = join(tmpdir(), `docker-to-disk-${undo.runId}.qmp`);
+  undo.register({ kind: "folder", path: monitor });
+  const { memoryMiB, cpus } = boot;
+  const name = `docker-to-disk-${undo.runId}`;
+  const begin = performance.now();
+  const elapsed = () => (performance.now() - begin) / 1e3;
+  const qemu = host.start(qemuArgv({ name, accelerator, memoryMiB, cpus, overlay, monitor }), {
+    stdio: ["ignore", "pipe", "pipe"],
+    cwd: workDir
+  });
+  const log = createWriteStream(serialLog);
+  const monitoring = monitorEvents(monitor);
+  const console = new ConsoleLines();
+  const recent = [];
+  let stderr = "";
+  try {
+    let evidence = null;
+    const verdict = await new Promise((resolve2) => {
+      let decided = false;
+      const decide = (verdict2) => {
+        decided = true;
+        resolve2(verdict2);
+      };
+      const judge = (line) => {
+        if (evidence !== null) return;
+        const judged = judgeLine(line, boot.successPattern);
+        if (judged === null) return;
+        evidence = line;
+        if (judged === "success") decide("success");
+        else setTimeout(() => decide({ cause: judged }), AFTERMATH);
+      };
+      qemu.stdout?.on("data", (chunk) => {
+        log.write(chunk);
+        for (const line of console.write(chunk)) {
+          if (!decided) info(`guest \u2502 ${inert(line)}`);
+          if (line.trim() !== "") recent.push(line);
+          if (recent.length > QUOTED_LINES) recent.shift();
+          judge(line);
+        }
+        judge(console.partial);
+      });
+      qemu.stderr?.setEncoding("utf8");
+      qemu.stderr?.on("data", (text) => {
+        stderr = (stderr + text).slice(-4096);
+        if (accelerator === "kvm" && KVM_FAILURE.test(stderr))
+          decide(new KvmFailure(stderr.trim().split("\n")[0]));
+      });
+      const timer = setTimeout(
+        () => decide({ cause: timeoutCause(boot, recent.length > 0) }),
+        boot.timeout * 1e3
+      );
+      void qemu.ended.then(async (end) => {
+        clearTimeout(timer);
+        if (accelerator === "kvm" && recent.length === 0)
+          decide(new KvmFailure(stderr.trim().split("\n")[0] || "QEMU ended at once"));
+        const reason = await monitoring.shutdownReason();
+        if (evidence === null) decide({ cause: endCause(reason, end.exitCode, stderr) });
+      });
+    });
+    const seconds = elapsed();
+    if (console.partial.trim() !== "") {
+      recent.push(console.partial);
+      info(`guest \u2502 ${inert(console.partial)}`);
+    }
+    if (host.cancelled.aborted) throw host.cancelled.reason;
+    if (verdict instanceof KvmFailure) throw verdict;
+    if (verdict === "success") return { accelerator, seconds, evidence: evidence ?? "" };
+    throw new BootFailure(verdict.cause, accelerator, seconds, recent.slice(-QUOTED_LINES));
+  } finally {
+    await qemu.end(2e3);
+    monitoring.close();
+    log.end();
+    await once(log, "close").catch(() => {
+    });
+    for (const path of [overlay, monitor]) rmSync(path, { force: true });
+  }
+}
+function timeoutCause(boot, spoke) {
+  const sign = boot.successPattern === null ? "login prompt" : `line that matches ${boot.successPattern}`;
+  if (!spoke) {
+    return {
+      id: "silent-console",
+      summary: `Nothing appeared on the serial console within boot-timeout (${boot.timeout} seconds).`,
+      advice: "The kernel may log elsewhere: leave serial-console true and console= out of kernel-args."
+    };
+  }
+  return {
+    id: "timeout",
+    summary: `No ${sign} appeared on the serial console within boot-timeout (${boot.timeout} seconds).`,
+    advice: "If the system was still starting, raise boot-timeout. If it was up, it has no getty on ttyS0: enable one, or set boot-success-pattern to a line that it prints."
+  };
+}
+function endCause(reason, exitCode, stderr) {
+  if (reason === "guest-reset") {
+    return {
+      id: "reset",
+      summary: "The machine reset itself before it was up.",
+      advice: "A kernel or init that reboots on failure: the last lines above say why it gave up."
+    };
+  }
+  if (reason === "guest-shutdown") {
+    return {
+      id: "shutdown",
+      summary: "The machine powered itself off before it was up.",
+      advice: "Something in the image shuts it down during boot: the last lines above name it."
+    };
+  }
+  const words = stderr.trim().split("\n").slice(-3).map(inert).join(" ");
+  return {
+    id: "qemu-ended",
+    summary: `QEMU ended with exit code ${exitCode}${words ? `: ${words}` : ""}.`,
+    advice: "If memory was short on the runner, lower memory; otherwise the message above says what QEMU could not do."
+  };
+}
+function monitorEvents(path) {
+  let socket = null;
+  let reason = null;
+  let over = false;
+  let finished = () => {
+  };
+  const ended = new Promise((resolve2) => {
+    finished = resolve2;
+  });
+  const connect = () => {
+    if (over) return;
+    socket = createConnection(path);
+    socket.on("connect", () => socket?.write('{"execute":"qmp_capabilities"}\n'));
+    socket.on("error", () => setTimeout(connect, 50).unref());
+    socket.on("close", (hadError) => {
+      if (!hadError) finished();
+    });
+    createInterface({ input: socket }).on("line", (line) => {
+      try {
+        const message = JSON.parse(line);
+        if (message.event === "SHUTDOWN") reason = message.data?.reason ?? null;
+      } catch {
+      }
+    }).on("error", () => {
+    });
+  };
+  connect();
+  return {
+    async shutdownReason() {
+      await Promise.race([ended, new Promise((resolve2) => setTimeout(resolve2, 500).unref())]);
+      return reason;
+    },
+    close() {
+      over = true;
+      socket?.destroy();
+    }
+  };
+}
+
+// src/bootloader.ts
+import { closeSync as closeSync3, openSync as openSync3, readFileSync, writeSync } from "node:fs";
+
+// src/disk.ts
+import { randomBytes, randomUUID } from "node:crypto";
+import { closeSync as closeSync2, mkdirSync, openSync as openSync2, statfsSync, truncateSync } from "node:fs";
+import { join as join3 } from "node:path";
+
+// src/edits.ts
+var import_tar_stream = __toESM(require_tar_stream(), 1);
+
+// src/inputs.ts
+import { existsSync, statSync } from "node:fs";
+import { basename, join as join2, resolve } from "node:path";
+
+// node_modules/csv-parse/lib/api/CsvError.js
+var CsvError = class _CsvError extends Error {
+  constructor(code, message, options, ...contexts) {
+    if (Array.isArray(message)) message = message.join(" ").trim();
+    super(message);
+    if (Error.captureStackTrace !== void 0) {
+      Error.captureStackTrace(this, _CsvError);
+    }
+    this.code = code;
+    for (const context of contexts) {
+      for (const key in context) {
+        const value = context[key];
+        this[key] = Buffer.isBuffer(value) ? value.toString(options.encoding) : value == null ? value : JSON.parse(JSON.stringify(value));
+      }
+    }
+  }
+};
+
+// node_modules/csv-parse/lib/utils/is_object.js
+var is_object = function(obj) {
+  return typeof obj === "object" && obj !== null && !Array.isArray(obj);
+};
+
+// node_modules/csv-parse/lib/api/normalize_columns_array.js
+var normalize_columns_array = function(columns) {
+  const normalizedColumns = [];
+  for (let i = 0, l = columns.length; i < l; i++) {
+    const column = columns[i];
+    if (column === void 0 || column === null || column === false) {
+      normalizedColumns[i] = { disabled: true };
+    } else if (typeof column === "string" || typeof column === "number") {
+      normalizedColumns[i] = { name: `${column}` };
+    } else if (is_object(column)) {
+      if (typeof column.name !== "string") {
+        throw new CsvError("CSV_OPTION_COLUMNS_MISSING_NAME", [
+          "Option columns missing name:",
+          `property "name" is required at position ${i}`,
+          "when column is an object literal"
+        ]);
+      }
+      normalizedColumns[i] = column;
+    } else {
+      throw new CsvError("CSV_INVALID_COLUMN_DEFINITION", [
+        "Invalid column definition:",
+        "expect a string or a literal object,",
+        `got ${JSON.stringify(column)} at position ${i}`
+      ]);
+    }
+  }
+  return normalizedColumns;
+};
+
+// node_modules/csv-parse/lib/utils/ResizeableBuffer.js
+var ResizeableBuffer = class {
+  constructor(size = 100) {
+    this.size = size;
+    this.length = 0;
+    this.buf = Buffer.allocUnsafe(size);
+  }
+  prepend(val) {
+    if (Buffer.isBuffer(val)) {
+      const length = this.length + val.length;
+      if (length >= this.size) {
+        this.resize();
+        if (length >= this.size) {
+          throw Error("INVALID_BUFFER_STATE");
+        }
+      }
+      const buf = this.buf;
+      this.buf = Buffer.allocUnsafe(this.size);
+      val.copy(this.buf, 0);
+      buf.copy(this.buf, val.length);
+      this.length += val.length;
+    } else {
+      const length = this.length++;
+      if (length === this.size) {
+        this.resize();
+      }
+      const buf = this.clone();
+      this.buf[0] = val;
+      buf.copy(this.buf, 1, 0, length);
+    }
+  }
+  append(val) {
+    const length = this.length++;
+    if (length === this.size) {
+      this.resize();
+    }
+    this.buf[length] = val;
+  }
+  clone() {
+    return Buffer.from(this.buf.slice(0, this.length));
+  }
+  resize() {
+    const length = this.length;
+    this.size = this.size * 2;
+    const buf = Buffer.allocUnsafe(this.size);
+    this.buf.copy(buf, 0, 0, length);
+    this.buf = buf;
+  }
+  toString(encoding) {
+    if (encoding) {
+      return this.buf.toString(encoding, 0, this.length);
+    } else {
+      return Uint8Array.prototype.slice.call(this.buf.slice(0, this.length));
+    }
+  }
+  toJSON() {
+    return this.toString("utf8");
+  }
+  reset() {
+    this.length = 0;
+  }
+};
+var ResizeableBuffer_default = ResizeableBuffer;
+
+// node_modules/csv-parse/lib/api/init_state.js
+var init_state = function(options) {
+  const timchars = [
+    // Basic Latin
+    32,
+    // [Space](https://www.fileformat.info/info/unicode/char/0020/index.htm)
+    9,
+    // [CHARACTER TABULATION (HT)](https://www.fileformat.info/info/unicode/char/0009/index.htm)
+    10,
+    // [LINE FEED (LF)](https://www.fileformat.info/info/unicode/char/000a/index.htm)
+    13,
+    // [CARRIAGE RETURN (CR)](https://www.fileformat.info/info/unicode/char/000d/index.htm)
+    12,
+    // [FORM FEED (FF)](https://www.fileformat.info/info/unicode/char/000c/index.htm)
+    11,
+    // [LINE TABULATION (VT)](https://www.fileformat.info/info/unicode/char/000b/index.htm)
+    // Latin-1 Supplement
+    160,
+    // [NO-BREAK SPACE (NBSP)](https://www.fileformat.info/info/unicode/char/00a0/index.htm)
+    // Ogham
+    5760,
+    // [OGHAM SPACE MARK](https://www.fileformat.info/info/unicode/char/1680/index.htm)
+    // General Punctuation
+    8192,
+    // [EN QUAD](https://www.fileformat.info/info/unicode/char/2000/index.htm)
+    8193,
+    // [EM QUAD](https://www.fileformat.info/info/unicode/char/2001/index.htm)
+    8194,
+    // [EN SPACE](https://www.fileformat.info/info/unicode/char/2002/index.htm)
+    8195,
+    // [EM SPACE](https://www.fileformat.info/info/unicode/char/2003/index.htm)
+    8196,
+    // [THREE-PER-EM SPACE](https://www.fileformat.info/info/unicode/char/2004/index.htm)
+    8197,
+    // [FOUR-PER-EM SPACE](https://www.fileformat.info/info/unicode/char/2005/index.htm)
+    8198,
+    // [SIX-PER-EM SPACE](https://www.fileformat.info/info/unicode/char/2006/index.htm)
+    8199,
+    // [FIGURE SPACE](https://www.fileformat.info/info/unicode/char/2007/index.htm)
+    8200,
+    // [PUNCTUATION SPACE](https://www.fileformat.info/info/unicode/char/2008/index.htm)
+    8201,
+    // [THIN SPACE](https://www.fileformat.info/info/unicode/char/2009/index.htm)
+    8202,
+    // [HAIR SPACE](https://www.fileformat.info/info/unicode/char/200a/index.htm)
+    8232,
+    // [LINE SEPARATOR](https://www.fileformat.info/info/unicode/char/2028/index.htm)
+    8233,
+    // [PARAGRAPH SEPARATOR](https://www.fileformat.info/info/unicode/char/2029/index.htm)
+    8239,
+    // [NARROW NO-BREAK SPACE (NNBSP)](https://www.fileformat.info/info/unicode/char/202f/index.htm)
+    8287,
+    // [MEDIUM MATHEMATICAL SPACE (MMSP)](https://www.fileformat.info/info/unicode/char/205f/index.htm)
+    12288,
+    // [IDEOGRAPHIC SPACE](https://www.fileformat.info/info/unicode/char/3000/index.htm)
+    65279
+    // [ZERO WIDTH NO-BREAK SPACE (BOM)](https://www.fileformat.info/info/unicode/char/feff/index.htm)
+  ].reduce((acc, codepoint) => {
+    const encoded = Buffer.from(
+      String.fromCharCode(codepoint),
+      options.encoding
+    );
+    if (codepoint !== 63 && encoded.length === 1 && encoded[0] === 63) {
+      return acc;
+    }
+    acc.push(encoded);
+    return acc;
+  }, []);
+  const timcharFirstBytes = new Uint8Array(256);
+  for (const t of timchars) timcharFirstBytes[t[0]] = 1;
+  return {
+    bomSkipped: false,
+    bufBytesStart: 0,
+    castField: options.cast_function,
+    commenting: false,
+    delimiterBufPrevious: void 0,
+    delimiterDiscovered: false,
+    // Current error encountered by a record
+    error: void 0,
+    enabled: options.from_line === 1,
+    escaping: false,
+    escapeIsQuote: Buffer.isBuffer(options.escape) && Buffer.isBuffer(options.quote) && Buffer.compare(options.escape, options.quote) === 0,
+    // columns can be `false`, `true`, `Array`
+    expectedRecordLength: Array.isArray(options.columns) ? options.columns.length : void 0,
+    field: new ResizeableBuffer_default(20),
+    firstLineToHeaders: options.cast_first_line_to_header,
+    needMoreDataSize: Math.max(
+      // Skip if the remaining buffer smaller than comment
+      options.comment !== null ? options.comment.length : 0,
+      ...options.delimiter ? options.delimiter.map((delimiter2) => delimiter2.length) : [],
+      // Auto discovery of delimiter is limited to 1 character
+      options.delimiter_auto ? 1 : 0,
+      // Skip if the remaining buffer can be escape sequence
+      options.quote !== null ? options.quote.length : 0,
+      ...timchars.map((t) => t.length)
+    ),
+    previousBuf: void 0,
+    quoting: false,
+    stop: false,
+    rawBuffer: new ResizeableBuffer_default(100),
+    record: [],
+    recordHasError: false,
+    record_length: 0,
+    recordDelimiterMaxLength: options.record_delimiter.length === 0 ? 0 : Math.max(...options.record_delimiter.map((v) => v.length)),
+    trimChars: [
+      Buffer.from(" ", options.encoding)[0],
+      Buffer.from("	", options.encoding)[0]
+    ],
+    wasQuoting: false,
+    wasRowDelimiter: false,
+    timchars,
+    timcharFirstBytes
+  };
+};
+
+// node_modules/csv-parse/lib/utils/underscore.js
+var underscore = function(str) {
+  return str.replace(/([A-Z])/g, function(_, match) {
+    return "_" + match.toLowerCase();
+  });
+};
+
+// node_modules/csv-parse/lib/api/normalize_options.js
+var normalize_options = function(opts) {
+  const options = {};
+  for (const opt in opts) {
+    options[underscore(opt)] = opts[opt];
+  }
+  if (options.encoding === void 0 || options.encoding === true) {
+    options.encoding = "utf8";
+  } else if (options.encoding === null || options.encoding === false) {
+    options.encoding = null;
+  } else if (typeof options.encoding !== "string" && options.encoding !== null) {
+    throw new CsvError(
+      "CSV_INVALID_OPTION_ENCODING",
+      [
+        "Invalid option encoding:",
+        "encoding must be a string or null to return a buffer,",
+        `got ${JSON.stringify(options.encoding)}`
+      ],
+      options
+    );
+  }
+  if (options.bom === void 0 || options.bom === null || options.bom === false) {
+    options.bom = false;
+  } else if (options.bom !== true) {
+    throw new CsvError(
+      "CSV_INVALID_OPTION_BOM",
+      [
+        "Invalid option bom:",
+        "bom must be true,",
+        `got ${JSON.stringify(options.bom)}`
+      ],
+      options
+    );
+  }
+  options.cast_function = null;
+  if (options.cast === void 0 || options.cast === null || options.cast === false || options.cast === "") {
+    options.cast = void 0;
+  } else if (typeof options.cast === "function") {
+    options.cast_function = options.cast;
+    options.cast = true;
+  } else if (options.cast !== true) {
+    throw new CsvError(
+      "CSV_INVALID_OPTION_CAST",
+      [
+        "Invalid option cast:",
+        "cast must be true or a function,",
+        `got ${JSON.stringify(options.cast)}`
+      ],
+      options
+    );
+  }
+  if (options.cast_date === void 0 || options.cast_date === null || options.cast_date === false || options.cast_date === "") {
+    options.cast_date = false;
+  } else if (options.cast_date === true) {
+    options.cast_date = function(value) {
+      const date = Date.parse(value);
+      return !isNaN(date) ? new Date(date) : value;
+    };
+  } else if (typeof options.cast_date !== "function") {
+    throw new CsvError(
+      "CSV_INVALID_OPTION_CAST_DATE",
+      [
+        "Invalid option cast_date:",
+        "cast_date must be true or a function,",
+        `got ${JSON.stringify(options.cast_date)}`
+      ],
+      options
+    );
+  }
+  options.cast_first_line_to_header = void 0;
+  if (options.columns === true) {
+    options.cast_first_line_to_header = void 0;
+  } else if (typeof options.columns === "function") {
+    options.cast_first_line_to_header = options.columns;
+    options.columns = true;
+  } else if (Array.isArray(options.columns)) {
+    options.columns = normalize_columns_array(options.columns);
+  } else if (options.columns === void 0 || options.columns === null || options.columns === false) {
+    options.columns = false;
+  } else {
+    throw new CsvError(
+      "CSV_INVALID_OPTION_COLUMNS",
+      [
+        "Invalid option columns:",
+        "expect an array, a function or true,",
+        `got ${JSON.stringify(options.columns)}`
+      ],
+      options
+    );
+  }
+  if (options.group_columns_by_name === void 0 || options.group_columns_by_name === null || options.group_columns_by_name === false) {
+    options.group_columns_by_name = false;
+  } else if (options.group_columns_by_name !== true) {
+    throw new CsvError(
+      "CSV_INVALID_OPTION_GROUP_COLUMNS_BY_NAME",
+      [
+        "Invalid option group_columns_by_name:",
+        "expect an boolean,",
+        `got ${JSON.stringify(options.group_columns_by_name)}`
+      ],
+      options
+    );
+  } else if (options.columns === false) {
+    throw new CsvError(
+      "CSV_INVALID_OPTION_GROUP_COLUMNS_BY_NAME",
+      [
+        "Invalid option group_columns_by_name:",
+        "the `columns` mode must be activated."
+      ],
+      options
+    );
+  }
+  if (options.comment === void 0 || options.comment === null || options.comment === false || options.comment === "") {
+    options.comment = null;
+  } else {
+    if (typeof options.comment === "string") {
+      options.comment = Buffer.from(options.comment, options.encoding);
+    }
+    if (!Buffer.isBuffer(options.comment)) {
+      throw new CsvError(
+        "CSV_INVALID_OPTION_COMMENT",
+        [
+          "Invalid option comment:",
+          "comment must be a buffer or a string,",
+          `got ${JSON.stringify(options.comment)}`
+        ],
+        options
+      );
+    }
+  }
+  if (options.comment_no_infix === void 0 || options.comment_no_infix === null || options.comment_no_infix === false) {
+    options.comment_no_infix = false;
+  } else if (options.comment_no_infix !== true) {
+    throw new CsvError(
+      "CSV_INVALID_OPTION_COMMENT",
+      [
+        "Invalid option comment_no_infix:",
+        "value must be a boolean,",
+        `got ${JSON.stringify(options.comment_no_infix)}`
+      ],
+      options
+    );
+  }
+  if (options.delimiter_auto === void 0 || options.delimiter_auto === null || options.delimiter_auto === false) {
+    options.delimiter_auto = false;
+  } else if (options.delimiter_auto === true) {
+    options.delimiter_auto = {};
+  } else if (!is_object(options.delimiter_auto)) {
+    throw new CsvError(
+      "CSV_INVALID_OPTION_DELIMITER_AUTO",
+      [
+        "Invalid option delimiter_auto:",
+        "delimiter_auto must be a boolean or a configuration object,",
+        `got ${JSON.stringify(options.delimiter_auto)}`
+      ],
+      options
+    );
+  }
+  if (options.delimiter_auto) {
+    if (options.delimiter_auto.preferred === void 0)
+      options.delimiter_auto.preferred = {
+        [",".charCodeAt(0)]: 1.8,
+        ["	".charCodeAt(0)]: 1.8,
+        [";".charCodeAt(0)]: 1.6,
+        [" ".charCodeAt(0)]: 1.6,
+        [":".charCodeAt(0)]: 1.5,
+        [".".charCodeAt(0)]: 1.4,
+        ["/".charCodeAt(0)]: 1.4
+      };
+    else if (!is_object(options.delimiter_auto.preferred)) {
+      throw new CsvError(
+        "CSV_INVALID_OPTION_DELIMITER_AUTO",
+        [
+          "Invalid option delimiter_auto:",
+          "preferred must be an object,",
+          `got ${JSON.stringify(options.delimiter_auto.preferred)}`
+        ],
+        options
+      );
+    }
+    if (options.delimiter_auto.score === void 0)
+      options.delimiter_auto.score = (info2, options2) => {
+        return (info2.total - info2.std) * (options2.preferred[info2.char_code] || 1);
+      };
+    else if (typeof options.delimiter_auto.score !== "function") {
+      throw new CsvError(
+        "CSV_INVALID_OPTION_DELIMITER_AUTO",
+        [
+          "Invalid option delimiter_auto:",
+          "score must be a function,",
+          `got ${JSON.stringify(options.delimiter_auto.score)}`
+        ],
+        options
+      );
+    }
+    if (options.delimiter_auto.size === void 0)
+      options.delimiter_auto.size = 2048;
+    else if (typeof options.delimiter_auto.size !== "number") {
+      throw new CsvError(
+        "CSV_INVALID_OPTION_DELIMITER_AUTO",
+        [
+          "Invalid option delimiter_auto:",
+          "size must be a number,",
+          `got ${JSON.stringify(options.delimiter_auto.size)}`
+        ],
+        options
+      );
+    }
+  }
+  const delimiter_json = JSON.stringify(options.delimiter);
+  if (options.delimiter_auto !== false) {
+    options.delimiter = [];
+  }
+  if (!Array.isArray(options.delimiter)) {
+    if (options.delimiter === void 0 || options.delimiter === null || options.delimiter === false) {
+      options.delimiter = Buffer.from(",", options.encoding);
+    }
+    options.delimiter = [options.delimiter];
+  }
+  options.delimiter = options.delimiter.map(function(delimiter2) {
+    if (typeof delimiter2 === "string") {
+      delimiter2 = Buffer.from(delimiter2, options.encoding);
+    }
+    if (!Buffer.isBuffer(delimiter2) || delimiter2.length === 0) {
+      throw new CsvError(
+        "CSV_INVALID_OPTION_DELIMITER",
+        [
+          "Invalid option delimiter:",
+          "delimiter must be a non empty string or buffer or array of string|buffer,",
+          `got ${delimiter_json}`
+        ],
+        options
+      );
+    }
+    return delimiter2;
+  });
+  if (options.escape === void 0 || options.escape === true) {
+    options.escape = Buffer.from('"', options.encoding);
+  } else if (typeof options.escape === "string") {
+    options.escape = Buffer.from(options.escape, options.encoding);
+  } else if (options.escape === null || options.escape === false) {
+    options.escape = null;
+  }
+  if (options.escape !== null) {
+    if (!Buffer.isBuffer(options.escape)) {
+      throw new Error(
+        `Invalid Option: escape must be a buffer, a string or a boolean, got ${JSON.stringify(options.escape)}`
+      );
+    }
+  }
+  if (options.from === void 0 || options.from === null) {
+    options.from = 1;
+  } else {
+    if (typeof options.from === "string" && /\d+/.test(options.from)) {
+      options.from = parseInt(options.from);
+    }
+    if (Number.isInteger(options.from)) {
+      if (options.from < 0) {
+        throw new Error(
+          `Invalid Option: from must be a positive integer, got ${JSON.stringify(opts.from)}`
+        );
+      }
+    } else {
+      throw new Error(
+        `Invalid Option: from must be an integer, got ${JSON.stringify(options.from)}`
+      );
+    }
+  }
+  if (options.from_line === void 0 || options.from_line === null) {
+    options.from_line = 1;
+  } else {
+    if (typeof options.from_line === "string" && /\d+/.test(options.from_line)) {
+      options.from_line = parseInt(options.from_line);
+    }
+    if (Number.isInteger(options.from_line)) {
+      if (options.from_line <= 0) {
+        throw new Error(
+          `Invalid Option: from_line must be a positive integer greater than 0, got ${JSON.stringify(opts.from_line)}`
+        );
+      }
+    } else {
+      throw new Error(
+        `Invalid Option: from_line must be an integer, got ${JSON.stringify(opts.from_line)}`
+      );
+    }
+  }
+  if (options.ignore_last_delimiters === void 0 || options.ignore_last_delimiters === null) {
+    options.ignore_last_delimiters = false;
+  } else if (typeof options.ignore_last_delimiters === "number") {
+    options.ignore_last_delimiters = Math.floor(options.ignore_last_delimiters);
+    if (options.ignore_last_delimiters === 0) {
+      options.ignore_last_delimiters = false;
+    }
+  } else if (typeof options.ignore_last_delimiters !== "boolean") {
+    throw new CsvError(
+      "CSV_INVALID_OPTION_IGNORE_LAST_DELIMITERS",
+      [
+        "Invalid option `ignore_last_delimiters`:",
+        "the value must be a boolean value or an integer,",
+        `got ${JSON.stringify(options.ignore_last_delimiters)}`
+      ],
+      options
+    );
+  }
+  if (options.ignore_last_delimiters === true && options.columns === false) {
+    throw new CsvError(
+      "CSV_IGNORE_LAST_DELIMITERS_REQUIRES_COLUMNS",
+      [
+        "The option `ignore_last_delimiters`",
+        "requires the activation of the `columns` option"
+      ],
+      options
+    );
+  }
+  if (options.info === void 0 || options.info === null || options.info === false) {
+    options.info = false;
+  } else if (options.info !== true) {
+    throw new Error(
+      `Invalid Option: info must be true, got ${JSON.stringify(options.info)}`
+    );
+  }
+  if (options.max_record_size === void 0 || options.max_record_size === null || options.max_record_size === false) {
+    options.max_record_size = 0;
+  } else if (Number.isInteger(options.max_record_size) && options.max_record_size >= 0) {
+  } else if (typeof options.max_record_size === "string" && /\d+/.test(options.max_record_size)) {
+    options.max_record_size = parseInt(options.max_record_size);
+  } else {
+    throw new Error(
+      `Invalid Option: max_record_size must be a positive integer, got ${JSON.stringify(options.max_record_size)}`
+    );
+  }
+  if (options.objname === void 0 || options.objname === null || options.objname === false) {
+    options.objname = void 0;
+  } else if (Buffer.isBuffer(options.objname)) {
+    if (options.objname.length === 0) {
+      throw new Error(`Invalid Option: objname must be a non empty buffer`);
+    }
+    if (options.encoding === null) {
+    } else {
+      options.objname = options.objname.toString(options.encoding);
+    }
+  } else if (typeof options.objname === "string") {
+    if (options.objname.length === 0) {
+      throw new Error(`Invalid Option: objname must be a non empty string`);
+    }
+  } else if (typeof options.objname === "number") {
+  } else {
+    throw new Error(
+      `Invalid Option: objname must be a string or a buffer, got ${options.objname}`
+    );
+  }
+  if (options.objname !== void 0) {
+    if (typeof options.objname === "number") {
+      if (options.columns !== false) {
+        throw Error(
+          "Invalid Option: objname index cannot be combined with columns or be defined as a field"
+        );
+      }
+    } else {
+      if (options.columns === false) {
+        throw Error(
+          "Invalid Option: objname field must be combined with columns or be defined as an index"
+        );
+      }
+    }
+  }
+  if (options.on_record === void 0 || options.on_record === null) {
+    options.on_record = void 0;
+  } else if (typeof options.on_record !== "function") {
+    throw new CsvError(
+      "CSV_INVALID_OPTION_ON_RECORD",
+      [
+        "Invalid option `on_record`:",
+        "expect a function,",
+        `got ${JSON.stringify(options.on_record)}`
+      ],
+      options
+    );
+  }
+  if (options.on_skip !== void 0 && options.on_skip !== null && typeof options.on_skip !== "function") {
+    throw new Error(
+      `Invalid Option: on_skip must be a function, got ${JSON.stringify(options.on_skip)}`
+    );
+  }
+  if (options.quote === null || options.quote === false || options.quote === "") {
+    options.quote = null;
+  } else {
+    if (options.quote === void 0 || options.quote === true) {
+      options.quote = Buffer.from('"', options.encoding);
+    } else if (typeof options.quote === "string") {
+      options.quote = Buffer.from(options.quote, options.encoding);
+    }
+    if (!Buffer.isBuffer(options.quote)) {
+      throw new Error(
+        `Invalid Option: quote must be a buffer or a string, got ${JSON.stringify(options.quote)}`
+      );
+    }
+  }
+  if (options.raw === void 0 || options.raw === null || options.raw === false) {
+    options.raw = false;
+  } else if (options.raw !== true) {
+    throw new Error(
+      `Invalid Option: raw must be true, got ${JSON.stringify(options.raw)}`
+    );
+  }
+  if (options.record_delimiter === void 0) {
+    options.record_delimiter = [];
+  } else if (typeof options.record_delimiter === "string" || Buffer.isBuffer(options.record_delimiter)) {
+    if (options.record_delimiter.length === 0) {
+      throw new CsvError(
+        "CSV_INVALID_OPTION_RECORD_DELIMITER",
+        [
+          "Invalid option `record_delimiter`:",
+          "value must be a non empty string or buffer,",
+          `got ${JSON.stringify(options.record_delimiter)}`
+        ],
+        options
+      );
+    }
+    options.record_delimiter = [options.record_delimiter];
+  } else if (!Array.isArray(options.record_delimiter)) {
+    throw new CsvError(
+      "CSV_INVALID_OPTION_RECORD_DELIMITER",
+      [
+        "Invalid option `record_delimiter`:",
+        "value must be a string, a buffer or array of string|buffer,",
+        `got ${JSON.stringify(options.record_delimiter)}`
+      ],
+      options
+    );
+  }
+  options.record_delimiter = options.record_delimiter.map(function(rd, i) {
+    if (typeof rd !== "string" && !Buffer.isBuffer(rd)) {
+      throw new CsvError(
+        "CSV_INVALID_OPTION_RECORD_DELIMITER",
+        [
+          "Invalid option `record_delimiter`:",
+          "value must be a string, a buffer or array of string|buffer",
+          `at index ${i},`,
+          `got ${JSON.stringify(rd)}`
+        ],
+        options
+      );
+    } else if (rd.length === 0) {
+      throw new CsvError(
+        "CSV_INVALID_OPTION_RECORD_DELIMITER",
+        [
+          "Invalid option `record_delimiter`:",
+          "value must be a non empty string or buffer",
+          `at index ${i},`,
+          `got ${JSON.stringify(rd)}`
+        ],
+        options
+      );
+    }
+    if (typeof rd === "string") {
+      rd = Buffer.from(rd, options.encoding);
+    }
+    return rd;
+  });
+  if (typeof options.relax_column_count === "boolean") {
+  } else if (options.relax_column_count === void 0 || options.relax_column_count === null) {
+    options.relax_column_count = false;
+  } else {
+    throw new Error(
+      `Invalid Option: relax_column_count must be a boolean, got ${JSON.stringify(options.relax_column_count)}`
+    );
+  }
+  if (typeof options.relax_column_count_less === "boolean") {
+  } else if (options.relax_column_count_less === void 0 || options.relax_column_count_less === null) {
+    options.relax_column_count_less = false;
+  } else {
+    throw new Error(
+      `Invalid Option: relax_column_count_less must be a boolean, got ${JSON.stringify(options.relax_column_count_less)}`
+    );
+  }
+  if (typeof options.relax_column_count_more === "boolean") {
+  } else if (options.relax_column_count_more === void 0 || options.relax_column_count_more === null) {
+    options.relax_column_count_more = false;
+  } else {
+    throw new Error(
+      `Invalid Option: relax_column_count_more must be a boolean, got ${JSON.stringify(options.relax_column_count_more)}`
+    );
+  }
+  if (typeof options.relax_quotes === "boolean") {
+  } else if (options.relax_quotes === void 0 || options.relax_quotes === null) {
+    options.relax_quotes = false;
+  } else {
+    throw new Error(
+      `Invalid Option: relax_quotes must be a boolean, got ${JSON.stringify(options.relax_quotes)}`
+    );
+  }
+  if (typeof options.skip_empty_lines === "boolean") {
+  } else if (options.skip_empty_lines === void 0 || options.skip_empty_lines === null) {
+    options.skip_empty_lines = false;
+  } else {
+    throw new Error(
+      `Invalid Option: skip_empty_lines must be a boolean, got ${JSON.stringify(options.skip_empty_lines)}`
+    );
+  }
+  if (typeof options.skip_records_with_empty_values === "boolean") {
+  } else if (options.skip_records_with_empty_values === void 0 || options.skip_records_with_empty_values === null) {
+    options.skip_records_with_empty_values = false;
+  } else {
+    throw new Error(
+      `Invalid Option: skip_records_with_empty_values must be a boolean, got ${JSON.stringify(options.skip_records_with_empty_values)}`
+    );
+  }
+  if (typeof options.skip_records_with_error === "boolean") {
+  } else if (options.skip_records_with_error === void 0 || options.skip_records_with_error === null) {
+    options.skip_records_with_error = false;
+  } else {
+    throw new Error(
+      `Invalid Option: skip_records_with_error must be a boolean, got ${JSON.stringify(options.skip_records_with_error)}`
+    );
+  }
+  if (options.rtrim === void 0 || options.rtrim === null || options.rtrim === false) {
+    options.rtrim = false;
+  } else if (options.rtrim !== true) {
+    throw new Error(
+      `Invalid Option: rtrim must be a boolean, got ${JSON.stringify(options.rtrim)}`
+    );
+  }
+  if (options.ltrim === void 0 || options.ltrim === null || options.ltrim === false) {
+    options.ltrim = false;
+  } else if (options.ltrim !== true) {
+    throw new Error(
+      `Invalid Option: ltrim must be a boolean, got ${JSON.stringify(options.ltrim)}`
+    );
+  }
+  if (options.trim === void 0 || options.trim === null || options.trim === false) {
+    options.trim = false;
+  } else if (options.trim !== true) {
+    throw new Error(
+      `Invalid Option: trim must be a boolean, got ${JSON.stringify(options.trim)}`
+    );
+  }
+  if (options.trim === true && opts.ltrim !== false) {
+    options.ltrim = true;
+  } else if (options.ltrim !== true) {
+    options.ltrim = false;
+  }
+  if (options.trim === true && opts.rtrim !== false) {
+    options.rtrim = true;
+  } else if (options.rtrim !== true) {
+    options.rtrim = false;
+  }
+  if (options.to === void 0 || options.to === null) {
+    options.to = -1;
+  } else if (options.to !== -1) {
+    if (typeof options.to === "string" && /\d+/.test(options.to)) {
+      options.to = parseInt(options.to);
+    }
+    if (Number.isInteger(options.to)) {
+      if (options.to <= 0) {
+        throw new Error(
+          `Invalid Option: to must be a positive integer greater than 0, got ${JSON.stringify(opts.to)}`
+        );
+      }
+    } else {
+      throw new Error(
+        `Invalid Option: to must be an integer, got ${JSON.stringify(opts.to)}`
+      );
+    }
+  }
+  if (options.to_line === void 0 || options.to_line === null) {
+    options.to_line = -1;
+  } else if (options.to_line !== -1) {
+    if (typeof options.to_line === "string" && /\d+/.test(options.to_line)) {
+      options.to_line = parseInt(options.to_line);
+    }
+    if (Number.isInteger(options.to_line)) {
+      if (options.to_line <= 0) {
+        throw new Error(
+          `Invalid Option: to_line must be a positive integer greater than 0, got ${JSON.stringify(opts.to_line)}`
+        );
+      }
+    } else {
+      throw new Error(
+        `Invalid Option: to_line must be an integer, got ${JSON.stringify(opts.to_line)}`
+      );
+    }
+  }
+  return options;
+};
+
+// node_modules/csv-parse/lib/utils/delimiter_discover.js
+var delimiter_discover = function(records, options) {
+  if (!options) {
+    ({ delimiter_auto: options } = normalize_options({ delimiter_auto: true }));
+  }
+  if (typeof records === "string") {
+    records = Buffer.from(records);
+  }
+  if (Buffer.isBuffer(records)) {
+    records = ((data) => {
+      const records2 = [];
+      const parser = transform({ delimiter: [] });
+      const push = (record) => records2.push(record);
+      const close = () => {
+      };
+      const error2 = parser.parse(data, true, push, close);
+      if (error2 !== void 0) throw error2;
+      return records2;
+    })(records);
+  }
+  const info2 = Array(127).fill().map(() => ({ lines: [] }));
+  records.map(([record], line) => {
+    for (let i = 0, l = record.length; i < l; i++) {
+      const code = record.charCodeAt(i);
+      if (info2[code].lines[line] === void 0) info2[code].lines[line] = 0;
+      info2[code].lines[line]++;
+    }
+  });
+  info2.map((info3, i) => {
+    info3.char_code = i;
+    info3.std = std(info3.lines);
+    info3.total = info3.lines.reduce((acc, val) => acc + val, 0);
+    info3.preferred = !!options.preferred[i];
+    info3.score = options.score(info3, options);
+  });
+  const result = info2.reduce(
+    (acc, info3) => acc.score > info3.score ? acc : info3,
+    {}
+  );
+  return String.fromCharCode(result.char_code);
+};
+var std = function(array) {
+  const n = array.length;
+  if (n === 0) return 0;
+  const mean = array.reduce((a, b) => a + b) / n;
+  return Math.sqrt(
+    array.map((x) => Math.pow(x - mean, 2)).reduce((a, b) => a + b) / n
+  );
+};
+
+// node_modules/csv-parse/lib/api/index.js
+var isRecordEmpty = function(record) {
+  return record.every(
+    (field) => field == null || field.toString && field.toString().trim() === ""
+  );
+};
+var cr = 13;
+var nl = 10;
+var boms = {
+  // Note, the following are equals:
+  // Buffer.from("\ufeff")
+  // Buffer.from([239, 187, 191])
+  // Buffer.from('EFBBBF', 'hex')
+  utf8: Buffer.from([239, 187, 191]),
+  // Note, the following are equals:
+  // Buffer.from "\ufeff", 'utf16le
+  // Buffer.from([255, 254])
+  utf16le: Buffer.from([255, 254])
+};
+var transform = function(original_options = {}) {
+  const info2 = {
+    bytes: 0,
+    bytes_records: 0,
+    comment_lines: 0,
+    empty_lines: 0,
+    invalid_field_length: 0,
+    lines: 1,
+    records: 0
+  };
+  const options = normalize_options(original_options);
+  return {
+    info: info2,
+    original_options,
+    options,
+    state: init_state(options),
+    __needMoreData: function(i, bufLen, end) {
+      if (end) return false;
+      const { encoding, escape, quote } = this.options;
+      const { quoting, needMoreDataSize, recordDelimiterMaxLength } = this.state;
+      const numOfCharLeft = bufLen - i - 1;
+      const requiredLength = Math.max(
+        needMoreDataSize,
+        // Skip if the remaining buffer smaller than record delimiter
+        // If "record_delimiter" is yet to be discovered:
+        // 1. It is equals to `[]` and "recordDelimiterMaxLength" equals `0`
+        // 2. We set the length to windows line ending in the current encoding
+        // Note, that encoding is known from user or bom discovery at that point
+        // recordDelimiterMaxLength,
+        recordDelimiterMaxLength === 0 ? Buffer.from("\r\n", encoding).length : recordDelimiterMaxLength,
+        // Skip if remaining buffer can be an escaped quote
+        quoting ? (escape === null ? 0 : escape.length) + quote.length : 0,
+        // Skip if remaining buffer can be record delimiter following the closing quote
+        quoting ? quote.length + recordDelimiterMaxLength : 0
+      );
+      return numOfCharLeft < requiredLength;
+    },
+    // Central parser implementation
+    parse: function(nextBuf, end, push, close) {
+      const {
+        bom,
+        comment_no_infix,
+        delimiter_auto,
+        encoding,
+        from_line,
+        ltrim,
+        max_record_size,
+        raw,
+        relax_quotes,
+        rtrim,
+        skip_empty_lines,
+        to,
+        to_line
+      } = this.options;
+      let { comment, escape, quote, record_delimiter } = this.options;
+      const {
+        bomSkipped,
+        delimiterDiscovered,
+        delimiterBufPrevious,
+        rawBuffer,
+        escapeIsQuote
+      } = this.state;
+      if (!delimiterDiscovered && delimiter_auto) {
+        let delimiterBuf;
+        if (delimiterBufPrevious === void 0) {
+          delimiterBuf = nextBuf;
+        } else if (delimiterBufPrevious !== void 0 && nextBuf === void 0) {
+          delimiterBuf = delimiterBufPrevious;
+        } else {
+          delimiterBuf = Buffer.concat([delimiterBufPrevious, nextBuf]);
+        }
+        nextBuf = void 0;
+        if (end || delimiterBuf.length > delimiter_auto.size) {
+          this.options.delimiter = [
+            Buffer.from(
+              delimiter_discover(delimiterBuf, this.options.delimiter_auto)
+            )
+          ];
+          this.state.previousBuf = delimiterBuf;
+          this.state.delimiterBufPrevious = void 0;
+          this.state.delimiterDiscovered = true;
+        } else {
+          this.state.delimiterBufPrevious = delimiterBuf;
+          return;
+        }
+      }
+      const { previousBuf } = this.state;
+      let buf;
+      if (previousBuf === void 0) {
+        if (nextBuf === void 0) {
+          close();
+          return;
+        } else {
+          buf = nextBuf;
+        }
+      } else if (previousBuf !== void 0 && nextBuf === void 0) {
+        buf = previousBuf;
+      } else {
+        buf = Buffer.concat([previousBuf, nextBuf]);
+      }
+      if (bomSkipped === false) {
+        if (bom === false) {
+          this.state.bomSkipped = true;
+        } else if (buf.length < 3) {
+          if (end === false) {
+            this.state.previousBuf = buf;
+            return;
+          }
+        } else {
+          for (const encoding2 in boms) {
+            if (boms[encoding2].compare(buf, 0, boms[encoding2].length) === 0) {
+              const bomLength = boms[encoding2].length;
+              this.state.bufBytesStart += bomLength;
+              buf = buf.slice(bomLength);
+              const options2 = normalize_options({
+                ...this.original_options,
+                encoding: encoding2
+              });
+              for (const key in options2) {
+                this.options[key] = options2[key];
+              }
+              ({ comment, escape, quote } = this.options);
+              break;
+            }
+          }
+          this.state.bomSkipped = true;
+        }
+      }
+      const bufLen = buf.length;
+      let pos;
+      for (pos = 0; pos < bufLen; pos++) {
+        if (this.__needMoreData(pos, bufLen, end)) {
+          break;
+        }
+        if (this.state.wasRowDelimiter === true) {
+          this.info.lines++;
+          this.state.wasRowDelimiter = false;
+        }
+        if (to_line !== -1 && this.info.lines > to_line) {
+          this.state.stop = true;
+          close();
+          return;
+        }
+        if (this.state.quoting === false && record_delimiter.length === 0) {
+          const record_delimiterCount = this.__autoDiscoverRecordDelimiter(
+            buf,
+            pos
+          );
+          if (record_delimiterCount) {
+            record_delimiter = this.options.record_delimiter;
+          }
+        }
+        const chr = buf[pos];
+        if (raw === true) {
+          rawBuffer.append(chr);
+        }
+        if ((chr === cr || chr === nl) && this.state.wasRowDelimiter === false) {
+          this.state.wasRowDelimiter = true;
+        }
+        if (this.state.escaping === true) {
+          this.state.escaping = false;
+        } else {
+          if (escape !== null && this.state.quoting === true && this.__isEscape(buf, pos, chr) && pos + escape.length < bufLen) {
+            if (escapeIsQuote) {
+              if (this.__isQuote(buf, pos + escape.length)) {
+                this.state.escaping = true;
+                pos += escape.length - 1;
+                continue;
+              }
+            } else {
+              this.state.escaping = true;
+              pos += escape.length - 1;
+              continue;
+            }
+          }
+          if (this.state.commenting === false && this.__isQuote(buf, pos)) {
+            if (this.state.quoting === true) {
+              const nextChr = buf[pos + quote.length];
+              const isNextChrTrimable = rtrim && this.__isCharTrimable(buf, pos + quote.length);
+              const isNextChrComment = comment !== null && this.__compareBytes(comment, buf, pos + quote.length, nextChr);
+              const isNextChrDelimiter = this.__isDelimiter(
+                buf,
+                pos + quote.length,
+                nextChr
+              );
+              const isNextChrRecordDelimiter = record_delimiter.length === 0 ? this.__autoDiscoverRecordDelimiter(buf, pos + quote.length) : this.__isRecordDelimiter(nextChr, buf, pos + quote.length);
+              if (escape !== null && this.__isEscape(buf, pos, chr) && this.__isQuote(buf, pos + escape.length)) {
+                pos += escape.length - 1;
+              } else if (!nextChr || isNextChrDelimiter || isNextChrRecordDelimiter || isNextChrComment || isNextChrTrimable) {
+                this.state.quoting = false;
+                this.state.wasQuoting = true;
+                pos += quote.length - 1;
+                continue;
+              } else if (relax_quotes === false) {
+                const err = this.__error(
+                  new CsvError(
+                    "CSV_INVALID_CLOSING_QUOTE",
+                    [
+                      "Invalid Closing Quote:",
+                      `got "${String.fromCharCode(nextChr)}"`,
+                      `at line ${this.info.lines}`,
+                      "instead of delimiter, record delimiter, trimable character",
+                      "(if activated) or comment"
+                    ],
+                    this.options,
+                    this.__infoField()
+                  )
+                );
+                if (err !== void 0) return err;
+              } else {
+                this.state.quoting = false;
+                this.state.wasQuoting = true;
+                this.state.field.prepend(quote);
+                pos += quote.length - 1;
+              }
+            } else {
+              if (this.state.field.length !== 0) {
+                if (relax_quotes === false) {
+                  const info3 = this.__infoField();
+                  const bom2 = Object.keys(boms).map(
+                    (b) => boms[b].equals(this.state.field.toString()) ? b : false
+                  ).filter(Boolean)[0];
+                  const err = this.__error(
+                    new CsvError(
+                      "INVALID_OPENING_QUOTE",
+                      [
+                        "Invalid Opening Quote:",
+                        `a quote is found on field ${JSON.stringify(info3.column)} at line ${info3.lines}, value is ${JSON.stringify(this.state.field.toString(encoding))}`,
+                        bom2 ? `(${bom2} bom)` : void 0
+                      ],
+                      this.options,
+                      info3,
+                      {
+                        field: this.state.field
+                      }
+                    )
+                  );
+                  if (err !== void 0) return err;
+                }
+              } else {
+                this.state.quoting = true;
+                pos += quote.length - 1;
+                continue;
+              }
+            }
+          }
+          if (this.state.quoting === false) {
+            const recordDelimiterLength = this.__isRecordDelimiter(
+              chr,
+              buf,
+              pos
+            );
+            if (recordDelimiterLength !== 0) {
+              const skipCommentLine = this.state.commenting && this.state.wasQuoting === false && this.state.record.length === 0 && this.state.field.length === 0;
+              if (skipCommentLine) {
+                this.info.comment_lines++;
+              } else {
+                if (this.state.enabled === false && this.info.lines + (this.state.wasRowDelimiter === true ? 1 : 0) >= from_line) {
+                  this.state.enabled = true;
+                  this.__resetField();
+                  this.__resetRecord();
+                  pos += recordDelimiterLength - 1;
+                  continue;
+                }
+                if (skip_empty_lines === true && this.state.wasQuoting === false && this.state.record.length === 0 && this.state.field.length === 0) {
+                  this.info.empty_lines++;
+                  pos += recordDelimiterLength - 1;
+                  continue;
+                }
+                this.info.bytes = this.state.bufBytesStart + pos;
+                const errField = this.__onField();
+                if (errField !== void 0) return errField;
+                this.info.bytes = this.state.bufBytesStart + pos + recordDelimiterLength;
+                const errRecord = this.__onRecord(push);
+                if (errRecord !== void 0) return errRecord;
+                if (to !== -1 && this.info.records >= to) {
+                  this.state.stop = true;
+                  close();
+                  return;
+                }
+              }
+              this.state.commenting = false;
+              pos += recordDelimiterLength - 1;
+              continue;
+            }
+            if (this.state.commenting) {
+              continue;
+            }
+            if (comment !== null && (comment_no_infix === false || this.state.record.length === 0 && this.state.field.length === 0)) {
+              const commentCount = this.__compareBytes(comment, buf, pos, chr);
+              if (commentCount !== 0) {
+                this.state.commenting = true;
+                continue;
+              }
+            }
+            const delimiterLength = this.__isDelimiter(buf, pos, chr);
+            if (delimiterLength !== 0) {
+              this.info.bytes = this.state.bufBytesStart + pos;
+              const errField = this.__onField();
+              if (errField !== void 0) return errField;
+              pos += delimiterLength - 1;
+              continue;
+            }
+          }
+        }
+        if (this.state.commenting === false) {
+          if (max_record_size !== 0 && this.state.record_length + this.state.field.length > max_record_size) {
+            return this.__error(
+              new CsvError(
+                "CSV_MAX_RECORD_SIZE",
+                [
+                  "Max Record Size:",
+                  "record exceed the maximum number of tolerated bytes",
+                  `of ${max_record_size}`,
+                  `at line ${this.info.lines}`
+                ],
+                this.options,
+                this.__infoField()
+              )
+            );
+          }
+        }
+        const lappend = ltrim === false || this.state.quoting === true || this.state.field.length !== 0 || !this.__isCharTrimable(buf, pos);
+        const rappend = rtrim === false || this.state.wasQuoting === false;
+        if (lappend === true && rappend === true) {
+          this.state.field.append(chr);
+        } else if (rtrim === true && !this.__isCharTrimable(buf, pos)) {
+          return this.__error(
+            new CsvError(
+              "CSV_NON_TRIMABLE_CHAR_AFTER_CLOSING_QUOTE",
+              [
+                "Invalid Closing Quote:",
+                "found non trimable byte after quote",
+                `at line ${this.info.lines}`
+              ],
+              this.options,
+              this.__infoField()
+            )
+          );
+        } else {
+          if (lappend === false) {
+            pos += this.__isCharTrimable(buf, pos) - 1;
+          }
+          continue;
+        }
+      }
+      if (end === true) {
+        if (this.state.quoting === true) {
+          const err = this.__error(
+            new CsvError(
+              "CSV_QUOTE_NOT_CLOSED",
+              [
+                "Quote Not Closed:",
+                `the parsing is finished with an opening quote at line ${this.info.lines}`
+              ],
+              this.options,
+              this.__infoField()
+            )
+          );
+          if (err !== void 0) return err;
+        } else {
+          if (this.state.wasQuoting === true || this.state.record.length !== 0 || this.state.field.length !== 0) {
+            this.info.bytes = this.state.bufBytesStart + pos;
+            const errField = this.__onField();
+            if (errField !== void 0) return errField;
+            const errRecord = this.__onRecord(push);
+            if (errRecord !== void 0) return errRecord;
+          } else if (this.state.wasRowDelimiter === true) {
+            this.info.empty_lines++;
+          } else if (this.state.commenting === true) {
+            this.info.comment_lines++;
+          }
+        }
+      } else {
+        this.state.bufBytesStart += pos;
+        this.state.previousBuf = buf.slice(pos);
+      }
+      if (this.state.wasRowDelimiter === true) {
+        this.info.lines++;
+        this.state.wasRowDelimiter = false;
+      }
+    },
+    __onRecord: function(push) {
+      const {
+        columns,
+        group_columns_by_name,
+        encoding,
+        info: info3,
+        from,
+        relax_column_count,
+        relax_column_count_less,
+        relax_column_count_more,
+        raw,
+        skip_records_with_empty_values
+      } = this.options;
+      const { enabled, record } = this.state;
+      if (enabled === false) {
+        return this.__resetRecord();
+      }
+      const recordLength = record.length;
+      if (columns === true) {
+        if (skip_records_with_empty_values === true && isRecordEmpty(record)) {
+          this.__resetRecord();
+          return;
+        }
+        return this.__firstLineToColumns(record);
+      }
+      if (columns === false && this.info.records === 0) {
+        this.state.expectedRecordLength = recordLength;
+      }
+      if (recordLength !== this.state.expectedRecordLength) {
+        const err = columns === false ? new CsvError(
+          "CSV_RECORD_INCONSISTENT_FIELDS_LENGTH",
+          [
+            "Invalid Record Length:",
+            `expect ${this.state.expectedRecordLength},`,
+            `got ${recordLength} on line ${this.info.lines}`
+          ],
+          this.options,
+          this.__infoField(),
+          {
+            record
+          }
+        ) : new CsvError(
+          "CSV_RECORD_INCONSISTENT_COLUMNS",
+          [
+            "Invalid Record Length:",
+            `columns length is ${columns.length},`,
+            // rename columns
+            `got ${recordLength} on line ${this.info.lines}`
+          ],
+          this.options,
+          this.__infoField(),
+          {
+            record
+          }
+        );
+        if (relax_column_count === true || relax_column_count_less === true && recordLength < this.state.expectedRecordLength || relax_column_count_more === true && recordLength > this.state.expectedRecordLength) {
+          this.info.invalid_field_length++;
+          this.state.error = err;
+        } else {
+          const finalErr = this.__error(err);
+          if (finalErr) return finalErr;
+        }
+      }
+      if (skip_records_with_empty_values === true && isRecordEmpty(record)) {
+        this.__resetRecord();
+        return;
+      }
+      if (this.state.recordHasError === true) {
+        this.__resetRecord();
+        this.state.recordHasError = false;
+        return;
+      }
+      this.info.records++;
+      if (from === 1 || this.info.records >= from) {
+        const { objname } = this.options;
+        if (columns !== false) {
+          const obj = {};
+          for (let i = 0, l = record.length; i < l; i++) {
+            if (columns[i] === void 0 || columns[i].disabled) continue;
+            if (group_columns_by_name === true && Object.hasOwn(obj, columns[i].name)) {
+              if (Array.isArray(obj[columns[i].name])) {
+                obj[columns[i].name] = obj[columns[i].name].concat(record[i]);
+              } else {
+                obj[columns[i].name] = [obj[columns[i].name], record[i]];
+              }
+            } else {
+              Object.defineProperty(obj, columns[i].name, {
+                value: record[i],
+                enumerable: true,
+                writable: true,
+                configurable: true
+              });
+            }
+          }
+          if (raw === true || info3 === true) {
+            const extRecord = Object.assign(
+              { record: obj },
+              raw === true ? { raw: this.state.rawBuffer.toString(encoding) } : {},
+              info3 === true ? { info: this.__infoRecord() } : {}
+            );
+            const err = this.__push(
+              objname === void 0 ? extRecord : [obj[objname], extRecord],
+              push
+            );
+            if (err) {
+              return err;
+            }
+          } else {
+            const err = this.__push(
+              objname === void 0 ? obj : [obj[objname], obj],
+              push
+            );
+            if (err) {
+              return err;
+            }
+          }
+        } else {
+          if (raw === true || info3 === true) {
+            const extRecord = Object.assign(
+              { record },
+              raw === true ? { raw: this.state.rawBuffer.toString(encoding) } : {},
+              info3 === true ? { info: this.__infoRecord() } : {}
+            );
+            const err = this.__push(
+              objname === void 0 ? extRecord : [record[objname], extRecord],
+              push
+            );
+            if (err) {
+              return err;
+            }
+          } else {
+            const err = this.__push(
+              objname === void 0 ? record : [record[objname], record],
+              push
+            );
+            if (err) {
+              return err;
+            }
+          }
+        }
+      }
+      this.__resetRecord();
+    },
+    __firstLineToColumns: function(record) {
+      const { firstLineToHeaders } = this.state;
+      try {
+        const headers = firstLineToHeaders === void 0 ? record : firstLineToHeaders.call(null, record);
+        if (!Array.isArray(headers)) {
+          return this.__error(
+            new CsvError(
+              "CSV_INVALID_COLUMN_MAPPING",
+              [
+                "Invalid Column Mapping:",
+                "expect an array from column function,",
+                `got ${JSON.stringify(headers)}`
+              ],
+              this.options,
+              this.__infoField(),
+              {
+                headers
+              }
+            )
+          );
+        }
+        const normalizedHeaders = normalize_columns_array(headers);
+        this.state.expectedRecordLength = normalizedHeaders.length;
+        this.options.columns = normalizedHeaders;
+        this.__resetRecord();
+        return;
+      } catch (err) {
+        return err;
+      }
+    },
+    __resetRecord: function() {
+      if (this.options.raw === true) {
+        this.state.rawBuffer.reset();
+      }
+      this.state.error = void 0;
+      this.state.record = [];
+      this.state.record_length = 0;
+    },
+    __onField: function() {
+      const { cast, encoding, rtrim, max_record_size } = this.options;
+      const { enabled, wasQuoting } = this.state;
+      if (enabled === false) {
+        return this.__resetField();
+      }
+      let field = this.state.field.toString(encoding);
+      if (rtrim === true && wasQuoting === false) {
+        field = field.trimRight();
+      }
+      if (cast === true) {
+        const [err, f] = this.__cast(field);
+        if (err !== void 0) return err;
+        field = f;
+      }
+      this.state.record.push(field);
+      if (max_record_size !== 0 && typeof field === "string") {
+        this.state.record_length += field.length;
+      }
+      this.__resetField();
+    },
+    __resetField: function() {
+      this.state.field.reset();
+      this.state.wasQuoting = false;
+    },
+    __push: function(record, push) {
+      const { on_record } = this.options;
+      if (on_record !== void 0) {
+        const info3 = this.__infoRecord();
+        try {
+          record = on_record.call(null, record, info3);
+        } catch (err) {
+          return err;
+        }
+        if (record === void 0 || record === null) {
+          return;
+        }
+      }
+      this.info.bytes_records += this.info.bytes;
+      push(record);
+    },
+    // Return a tuple with the error and the casted value
+    __cast: function(field) {
+      const { columns, relax_column_count } = this.options;
+      const isColumns = Array.isArray(columns);
+      if (isColumns === true && relax_column_count && this.options.columns.length <= this.state.record.length) {
+        return [void 0, void 0];
+      }
+      if (this.state.castField !== null) {
+        try {
+          const info3 = this.__infoField();
+          return [void 0, this.state.castField.call(null, field, info3)];
+        } catch (err) {
+          return [err];
+        }
+      }
+      if (this.__isFloat(field)) {
+        return [void 0, parseFloat(field)];
+      } else if (this.options.cast_date !== false) {
+        const info3 = this.__infoField();
+        return [void 0, this.options.cast_date.call(null, field, info3)];
+      }
+      return [void 0, field];
+    },
+    __compareBytes: function(sourceBuf, targetBuf, targetPos, firstByte) {
+      if (sourceBuf[0] !== firstByte) return 0;
+      const sourceLength = sourceBuf.length;
+      for (let i = 1; i < sourceLength; i++) {
+        if (sourceBuf[i] !== targetBuf[targetPos + i]) return 0;
+      }
+      return sourceLength;
+    },
+    // Helper to test if a character is trimable
+    __isCharTrimable: function(buf, pos) {
+      const { timchars, timcharFirstBytes } = this.state;
+      const first = buf[pos];
+      if (first === void 0 || timcharFirstBytes[first] === 0) return 0;
+      loop1: for (let i = 0; i < timchars.length; i++) {
+        const timchar = timchars[i];
+        for (let j = 0; j < timchar.length; j++) {
+          if (timchar[j] !== buf[pos + j]) continue loop1;
+        }
+        return timchar.length;
+      }
+      return 0;
+    },
+    __isDelimiter: function(buf, pos, chr) {
+      const { delimiter: delimiter2, ignore_last_delimiters } = this.options;
+      if (ignore_last_delimiters === true && this.state.record.length === this.options.columns.length - 1) {
+        return 0;
+      } else if (ignore_last_delimiters !== false && typeof ignore_last_delimiters === "number" && this.state.record.length === ignore_last_delimiters - 1) {
+        return 0;
+      }
+      loop1: for (let i = 0; i < delimiter2.length; i++) {
+        const del = delimiter2[i];
+        if (del[0] === chr) {
+          for (let j = 1; j < del.length; j++) {
+            if (del[j] !== buf[pos + j]) continue loop1;
+          }
+          return del.length;
+        }
+      }
+      return 0;
+    },
+    __isEscape: function(buf, pos, chr) {
+      const { escape } = this.options;
+      if (escape === null) return false;
+      const l = escape.length;
+      if (escape[0] === chr) {
+        for (let i = 0; i < l; i++) {
+          if (escape[i] !== buf[pos + i]) {
+            return false;
+          }
+        }
+        return true;
+      }
+      return false;
+    },
+    __isFloat: function(value) {
+      return value - parseFloat(value) + 1 >= 0;
+    },
+    // Keep it in case we implement the `cast_int` option
+    // __isInt(value){
+    //   // return Number.isInteger(parseInt(value))
+    //   // return !isNaN( parseInt( obj ) );
+    //   return /^(\-|\+)?[1-9][0-9]*$/.test(value)
+    // }
+    __isQuote: function(buf, pos) {
+      const { quote } = this.options;
+      if (quote === null) return false;
+      const l = quote.length;
+      for (let i = 0; i < l; i++) {
+        if (quote[i] !== buf[pos + i]) {
+          return false;
+        }
+      }
+      return true;
+    },
+    __isRecordDelimiter: function(chr, buf, pos) {
+      const { record_delimiter } = this.options;
+      const recordDelimiterLength = record_delimiter.length;
+      loop1: for (let i = 0; i < recordDelimiterLength; i++) {
+        const rd = record_delimiter[i];
+        const rdLength = rd.length;
+        if (rd[0] !== chr) {
+          continue;
+        }
+        for (let j = 1; j < rdLength; j++) {
+          if (rd[j] !== buf[pos + j]) {
+            continue loop1;
+          }
+        }
+        return rd.length;
+      }
+      return 0;
+    },
+    __autoDiscoverRecordDelimiter: function(buf, pos) {
+      const { encoding } = this.options;
+      const rds = [
+        // Important, the windows line ending must be before mac os 9
+        Buffer.from("\r\n", encoding),
+        Buffer.from("\n", encoding),
+        Buffer.from("\r", encoding)
+      ];
+      loop: for (let i = 0; i < rds.length; i++) {
+        const l = rds[i].length;
+        for (let j = 0; j < l; j++) {
+          if (rds[i][j] !== buf[pos + j]) {
+            continue loop;
+          }
+        }
+        this.options.record_delimiter.push(rds[i]);
+        this.state.recordDelimiterMaxLength = rds[i].length;
+        return rds[i].length;
+      }
+      return 0;
+    },
+    __error: function(msg) {
+      const { encoding, raw, skip_records_with_error } = this.options;
+      const err = typeof msg === "string" ? new Error(msg) : msg;
+      if (skip_records_with_error) {
+        this.state.recordHasError = true;
+        if (this.options.on_skip !== void 0) {
+          try {
+            this.options.on_skip(
+              err,
+              raw ? this.state.rawBuffer.toString(encoding) : void 0
+            );
+          } catch (err2) {
+            return err2;
+          }
+        }
+        return void 0;
+      } else {
+        return err;
+      }
+    },
+    __infoDataSet: function() {
+      return {
+        ...this.info,
+        columns: this.options.columns
+      };
+    },
+    __infoRecord: function() {
+      const { columns, raw, encoding } = this.options;
+      return {
+        ...this.__infoDataSet(),
+        bytes_records: this.info.bytes,
+        error: this.state.error,
+        header: columns === true,
+        index: this.state.record.length,
+        raw: raw ? this.state.rawBuffer.toString(encoding) : void 0
+      };
+    },
+    __infoField: function() {
+      const { columns } = this.options;
+      const isColumns = Array.isArray(columns);
+      const bytes_records = this.info.bytes_records;
+      return {
+        ...this.__infoRecord(),
+        bytes_records,
+        column: isColumns === true ? columns.length > this.state.record.length ? columns[this.state.record.length].name : null : this.state.record.length,
+        quoting: this.state.wasQuoting
+      };
+    }
+  };
+};
+
+// node_modules/csv-parse/lib/sync.js
+var parse = function(data, opts = {}) {
+  if (typeof data === "string") {
+    data = Buffer.from(data);
+  }
+  const records = opts && opts.objname ? /* @__PURE__ */ Object.create(null) : [];
+  const parser = transform(opts);
+  const push = (record) => {
+    if (parser.options.objname === void 0) records.push(record);
+    else {
+      records[record[0]] = record[1];
+    }
+  };
+  const close = () => {
+  };
+  const error2 = parser.parse(data, true, push, close);
+  if (error2 !== void 0) throw error2;
+  return records;
+};
+
+// src/inputs.ts
+var CONTAINERS = ["raw", "qcow2", "vmdk", "vdi", "vhd", "vhdx"];
+var COMPRESSIONS = ["zst", "gz", "xz"];
+var FILESYSTEMS = ["ext4", "ext3", "ext2"];
+var ACCELERATORS = ["auto", "kvm", "tcg"];
+var extensionOf = (format) => format.compression ? `${format.container}.${format.compression}` : format.container;
+var Reader = class {
+  problems = [];
+  text(name) {
+    return getInput(name);
+  }
+  optional(name) {
+    return this.text(name) || null;
+  }
+  wrong(name, value, allowed) {
+    const shown = value.length > 200 ? `${value.slice(0, 200)}\u2026` : value;
+    this.problems.push(`Input ${name} is ${JSON.stringify(shown)}, but ${allowed}`);
+  }
+  boolean(name) {
+    const value = this.text(name);
+    if (/^(true|True|TRUE)$/.test(value)) return true;
+    if (!/^(false|False|FALSE)$/.test(value)) this.wrong(name, value, "it has to be true or false.");
+    return false;
+  }
+  oneOf(name, allowed, fallback) {
+    const value = this.text(name);
+    const found = allowed.find((candidate) => candidate === value);
+    if (found === void 0) this.wrong(name, value, `it has to be one of ${allowed.join(", ")}.`);
+    return found ?? fallback;
+  }
+  integer(name, from, to, what) {
+    const value = this.text(name);
+    const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
+    if (number >= from && number <= to) return number;
+    this.wrong(name, value, `it has to be a whole number of ${what} from ${from} to ${to}.`);
+    return from;
+  }
+  size(name, least) {
+    const value = this.text(name);
+    const bytes = parseSize(value);
+    if (bytes === null) {
+      this.wrong(name, value, "it has to be a number with a unit, such as 1500M, 2G or 2GiB.");
+      return least;
+    }
+    if (bytes < least || bytes > 1024 ** 4 * 8) {
+      this.wrong(name, value, `it has to be from ${formatBytes(least)} to 8 TiB.`);
+    }
+    return bytes;
+  }
+  /**
+   * Items of a list input, one a line. As in docker/build-push-action, a line may be quoted as a CSV field to hold newlines
+   * (`"NAME=two\nlines"`, a quote inside doubled); other than there, commas and quotes inside an item reach Docker as they
+   * are.
+   */
+  list(name) {
+    const value = this.text(name);
+    try {
+      const records = parse(value, {
+        delimiter: "\0",
+        relax_quotes: true,
+        skip_empty_lines: true,
+        cast: (field, { quoting }) => quoting ? field : field.trim()
+      });
+      return records.map(([field = ""]) => field).filter(Boolean);
+    } catch (error2) {
+      this.wrong(name, value, `a quoted item in it does not end as one (${messageOf(error2)}).`);
+      return [];
+    }
+  }
+  /** Items of a list input that have to be `key=value`; both sides non-empty. */
+  pairs(name, example) {
+    return this.list(name).flatMap((item) => {
+      const at = item.indexOf("=");
+      if (at > 0 && at < item.length - 1) return [[item.slice(0, at).trim(), item.slice(at + 1)]];
+      this.problems.push(
+        `Input ${name} holds an item that is not of the form ${example}; write ${example}, one a line.`
+      );
+      return [];
+    });
+  }
+};
+function readInputs(env = process.env) {
+  const read = new Reader();
+  const rootPassword2 = getInput("root-password", { trimWhitespace: false }) || null;
+  if (rootPassword2 !== null) setSecret(rootPassword2);
+  const secrets = readSecrets(read, env);
+  const inputs = {
+    source: readSource(read, secrets),
+    platform: readPlatform(read),
+    hostname: readHostname(read),
+    rootPassword: checkPassword(read, rootPassword2),
+    kernelArgs: readKernelArgs(read),
+    serialConsole: read.boolean("serial-console"),
+    sizeBytes: read.text("size") === "auto" ? null : roundUp(read.size("size", 16 * MIB), MIB),
+    extraSpaceBytes: read.size("extra-space", 0),
+    filesystem: read.oneOf("filesystem", FILESYSTEMS, "ext4"),
+    name: readName(read, env),
+    formats: readFormats(read),
+    outputDir: readOutputDir(read),
+    uploadArtifact: read.boolean("upload-artifact"),
+    retentionDays: read.text("retention-days") ? read.integer("retention-days", 1, 400, "days") : null,
+    boot: readBoot(read),
+    installTools: read.boolean("install-tools")
+  };
+  if (read.problems.length > 0) throw new ActionError(read.problems.join("\n"), "Wrong input");
+  return inputs;
+}
+var roundUp = (value, multiple) => Math.ceil(value / multiple) * multiple;
+function readSecrets(read, env) {
+  const inline = read.pairs("secrets", "id=value").map(([id, value]) => {
+    setSecret(value);
+    return { id, value };
+  });
+  const files = read.pairs("secret-files", "id=path").map(([id, path]) => {
+    if (!isFile(path)) read.wrong("secret-files", `${id}=${path}`, "there is no such file.");
+    return { id, path: resolve(path) };
+  });
+  const variables = read.pairs("secret-envs", "id=VARIABLE").map(([id, variable]) => {
+    if (env[variable] === void 0) {
+      read.wrong(
+        "secret-envs",
+        `${id}=${variable}`,
+        "there is no such environment variable; set it under env: of the step."
+      );
+    } else setSecret(env[variable]);
+    return { id, variable };
+  });
+  const secrets = [...inline, ...files, ...variables];
+  for (const { id } of secrets) {
+    if (!/^[\w.-]+$/.test(id)) {
+      read.problems.push(
+        `A secret's id is ${JSON.stringify(id)}, but it has to consist of letters, digits, '_', '.' and '-'.`
+      );
+    }
+  }
+  return secrets;
+}
+var BUILD_ONLY = [
+  [
+    "file",
+    "target",
+    "build-args",
+    "build-contexts",
+    "secrets",
+    "secret-files",
+    "secret-envs",
+    "ssh",
+    "labels"
+  ],
+  ["add-hosts", "cache-from", "cache-to", "network", "builder"]
+].flat();
+function readSource(read, secrets) {
+  const reference = read.optional("image");
+  if (reference !== null) {
+    if (!/^[\w][\w.:/@-]*$/.test(reference)) {
+      read.wrong("image", reference, "it has to be an image reference, such as debian:bookworm.");
+    }
+    const given = BUILD_ONLY.filter((name) => read.text(name) !== "");
+    if (given.length > 0)
+      read.wrong("image", reference, `an image is not built: leave out ${given.join(", ")}.`);
+    return { kind: "image", reference };
+  }
+  return {
+    kind: "build",
+    build: {
+      ...readContext(read),
+      target: read.optional("target"),
+      buildArgs: read.list("build-args"),
+      buildContexts: read.pairs("build-contexts", "name=path").map((pair) => pair.join("=")),
+      secrets,
+      ssh: read.list("ssh"),
+      labels: read.list("labels"),
+      addHosts: read.list("add-hosts"),
+      cacheFrom: read.list("cache-from"),
+      cacheTo: read.list("cache-to"),
+      noCache: read.boolean("no-cache"),
+      pull: read.boolean("pull"),
+      network: read.optional("network"),
+      builder: read.optional("builder")
+    }
+  };
+}
+var isRemote = (context) => /^(https?:\/\/|git:\/\/|ssh:\/\/|git@|github\.com\/)/.test(context);
+function readContext(read) {
+  const context = read.text("context");
+  const file = read.optional("file");
+  if (isRemote(context)) return { context, file };
+  if (!isFolder(context)) {
+    read.wrong("context", context, `there is no such folder (looked in ${process.cwd()}).`);
+    return { context, file };
+  }
+  const dockerfile = resolve(file ?? join2(context, "Dockerfile"));
+  if (!isFile(dockerfile)) {
+    const hint = existsSync(dockerfile) ? `${dockerfile} is not a file` : `there is no file ${dockerfile}`;
+    if (file) read.wrong("file", file, `${hint}; give the path of the Dockerfile.`);
+    else read.wrong("context", context, `${hint}; add a Dockerfile there or name it with file.`);
+  }
+  return { context: resolve(context), file: file === null ? null : dockerfile };
+}
+function readPlatform(read) {
+  const platform = read.text("platform");
+  if (!/^linux\/(amd64|x86_64|x86-64)$/.test(platform)) {
+    read.wrong("platform", platform, "linux/amd64 is the only platform supported for now.");
+  }
+  return "linux/amd64";
+}
+function readHostname(read) {
+  const hostname = read.optional("hostname");
+  if (hostname !== null && !isHostname(hostname)) {
+    read.wrong(
+      "hostname",
+      hostname,
+      "it has to be at most 64 letters, digits, hyphens and dots, as in RFC 1123."
+    );
+  }
+  return hostname;
+}
+var isHostname = (text) => text.length <= 64 && text.split(".").every((label2) => /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(label2));
+function checkPassword(read, password) {
+  if (password !== null && (/[\u0000-\u001f\u007f]/.test(password) || Buffer.byteLength(password) > 255)) {
+    read.problems.push(
+      "Input root-password holds a control character or more than 255 bytes; give one line of text."
+    );
+  }
+  return password;
+}
+function readKernelArgs(read) {
+  const args = read.text("kernel-args").split(/\s+/).join(" ");
+  if (!/^[\x20-\x7e]*$/.test(args) || args.length > 1024) {
+    read.wrong("kernel-args", args, "it has to be at most 1024 printable ASCII characters.");
+  }
+  return args;
+}
+function readName(read, env) {
+  const given = read.optional("name");
+  if (given === null) {
+    const own = env.GITHUB_REPOSITORY?.split("/").pop() || basename(process.cwd());
+    return own.replace(/[^\w.-]+/g, "-").replace(/^[-.]+/, "").slice(0, 100) || "disk";
+  }
+  if (/[\u0000-\u001f\u007f":<>|*?\\/]|^[-.]/.test(given) || Buffer.byteLength(given) > 128) {
+    read.wrong(
+      "name",
+      given,
+      'it has to be at most 128 bytes without any of " : < > | * ? \\ / and control characters, not beginning with - or a dot.'
+    );
+  }
+  return given;
+}
+function readFormats(read) {
+  const words = read.text("formats").split(/[\s,]+/).filter(Boolean);
+  const formats = /* @__PURE__ */ new Map();
+  const unknown = [];
+  for (const word of words) {
+    const [container, compression, ...rest] = word.split(".");
+    const format = {
+      container: CONTAINERS.find((known) => known === container),
+      compression: compression === void 0 ? null : COMPRESSIONS.find((known) => known === compression)
+    };
+    if (format.container === void 0 || format.compression === void 0 || rest.length > 0)
+      unknown.push(word);
+    else formats.set(word, { container: format.container, compression: format.compression });
+  }
+  if (unknown.length > 0 || words.length === 0) {
+    const allowed = `${CONTAINERS.join(", ")}, each also with .${COMPRESSIONS.join(", .")}`;
+    read.wrong("formats", unknown.join(", "), `each format has to be one of ${allowed}.`);
+  }
+  return [...formats.values()];
+}
+function readOutputDir(read) {
+  const folder = read.optional("output-dir");
+  if (folder !== null && existsSync(folder) && !isFolder(folder)) {
+    read.wrong("output-dir", folder, "that exists and is not a folder.");
+  }
+  return folder === null ? null : resolve(folder);
+}
+function readBoot(read) {
+  const boot = {
+    timeout: read.integer("boot-timeout", 1, 21600, "seconds"),
+    successPattern: readPattern(read),
+    memoryMiB: Math.floor(read.size("memory", 64 * MIB) / MIB),
+    cpus: read.integer("cpus", 1, 64, "processors"),
+    accelerator: read.oneOf("accelerator", ACCELERATORS, "auto")
+  };
+  return read.boolean("boot-test") ? boot : null;
+}
+function readPattern(read) {
+  const pattern = read.optional("boot-success-pattern");
+  if (pattern === null) return null;
+  try {
+    const expression = new RegExp(pattern);
+    if (expression.test(""))
+      read.wrong("boot-success-pattern", pattern, "it matches an empty line; name what the line has to hold.");
+    return expression;
+  } catch (error2) {
+    read.wrong("boot-success-pattern", pattern, `it is not a regular expression (${messageOf(error2)}).`);
+    return null;
+  }
+}
+var isFile = (path) => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+var isFolder = (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+
+// src/edits.ts
+var EDITED_FILES = [
+  "etc/fstab",
+  "etc/hostname",
+  "etc/hosts",
+  "etc/resolv.conf",
+  "etc/passwd",
+  "etc/shadow",
+  "usr/sbin/policy-rc.d"
+];
+async function readEditedFiles({ index, read }) {
+  const contents = await Promise.all(
+    EDITED_FILES.map(async (path) => {
+      const real = index.resolve(path);
+      const content = real !== null && index.entry(real)?.kind === "f" ? await read(real) : null;
+      return [path, content?.toString("utf8") ?? null];
+    })
+  );
+  return Object.fromEntries(contents);
+}
+function planEdits(facts) {
+  const { index, files } = facts;
+  const hostname = facts.hostname ?? ownHostname(files["etc/hostname"]) ?? facts.fallbackHostname;
+  const present = (path) => entryAt(index, path) !== null;
+  const remove = (...paths) => paths.filter(present).map((path) => ({ kind: "remove", path }));
+  return [
+    { kind: "file", path: "etc/fstab", content: fstab(files["etc/fstab"], facts.rootMount), mode: 420 },
+    { kind: "file", path: "etc/hostname", content: `${hostname}
+`, mode: 420 },
+    ...hosts(files["etc/hosts"], hostname),
+    ...resolvConf(facts),
+    ...machineId(facts),
+    ...rootPassword(facts),
+    ...devices(index),
+    ...sshHostKeys(facts),
+    // OpenRC skips its root, fsck and localmount services, and systemd changes its behaviour, where these exist.
+    ...remove(".dockerenv", "run/.containerenv"),
+    // Debian's container images keep services from starting by it; in a machine they have to start.
+    .../exit\s+101/.test(files["usr/sbin/policy-rc.d"] ?? "") ? remove("usr/sbin/policy-rc.d") : []
+  ];
+}
+var BUILD_MACHINES = ["debuerreotype", "localhost", "buildkitsandbox"];
+function ownHostname(content) {
+  const name = content?.split("\n").find((line) => line.trim() !== "" && !line.startsWith("#"))?.trim();
+  return name && isHostname(name) && !BUILD_MACHINES.includes(name) ? name : null;
+}
+function fstab(present, rootMount) {
+  const lines = (present ?? "").split("\n").filter((line) => line.trim().split(/\s+/)[1] !== "/" || line.trim().startsWith("#"));
+  const kept = lines.filter((line) => !/UNCONFIGURED FSTAB/.test(line)).join("\n").trim();
+  return `${rootMount}
+${kept === "" ? "" : `${kept}
+`}`;
+}
+function hosts(present, hostname) {
+  if (present !== null && /\blocalhost\b/.test(present)) return [];
+  const content = [
+    "127.0.0.1	localhost",
+    `127.0.1.1	${hostname}`,
+    "::1	localhost ip6-localhost ip6-loopback",
+    "ff02::1	ip6-allnodes",
+    "ff02::2	ip6-allrouters"
+  ];
+  return [{ kind: "file", path: "etc/hosts", content: `${content.join("\n")}
+`, mode: 420 }];
+}
+function resolvConf({ index, files, initSystem }) {
+  const path = "etc/resolv.conf";
+  if (entryAt(index, path)?.kind === "l" || files[path]?.trim()) return [];
+  const hasResolved = initSystem === "systemd" && ["usr/lib/systemd/systemd-resolved", "lib/systemd/systemd-resolved"].some(
+    (file) => index.kind(file) === "f"
+  );
+  if (hasResolved) return [{ kind: "link", path, target: "../run/systemd/resolve/stub-resolv.conf" }];
+  return [{ kind: "file", path, content: "# Filled in by the DHCP client.\n", mode: 420 }];
+}
+function machineId({ index, initSystem }) {
+  const edits = [];
+  if (initSystem === "systemd") edits.push({ kind: "file", path: "etc/machine-id", content: "", mode: 292 });
+  else if (entryAt(index, "etc/machine-id")) edits.push({ kind: "remove", path: "etc/machine-id" });
+  if (entryAt(index, "var/lib/dbus/machine-id")?.kind === "f")
+    edits.push({ kind: "remove", path: "var/lib/dbus/machine-id" });
+  return edits;
+}
+function rootPassword({ index, files, passwordHash }) {
+  if (passwordHash === null) return [];
+  for (const path of ["etc/shadow", "etc/passwd"]) {
+    const content = files[path];
+    if (content === null || !/^root:/m.test(content)) continue;
+    const changed = content.replace(/^root:[^:\n]*/m, () => `root:${passwordHash}`);
+    const { mode, uid, gid } = entryAt(index, path) ?? { mode: 416, uid: 0, gid: 0 };
+    return [{ kind: "file", path, content: changed, mode, uid, gid }];
+  }
+  throw new ActionError(
+    "Input root-password is given, but the image has no user root: neither /etc/shadow nor /etc/passwd names one.",
+    "No user root"
+  );
+}
+function devices(index) {
+  const wanted = [
+    { path: "dev/console", major: 5, minor: 1, mode: 384 },
+    { path: "dev/null", major: 1, minor: 3, mode: 438 }
+  ];
+  return wanted.filter(({ path }) => entryAt(index, path)?.kind !== "c").map((device) => ({ kind: "device", ...device }));
+}
+var KEYGEN_UNIT = `[Unit]
+Description=Generate this machine's SSH host keys
+ConditionPathExistsGlob=!/etc/ssh/ssh_host_*_key
+Before=ssh.service sshd.service
+After=systemd-remount-fs.service
+
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/ssh-keygen -A
+RemainAfterExit=yes
+
+[Install]
+WantedBy=multi-user.target
+`;
+function sshHostKeys({ index, initSystem }) {
+  const keys = index.list("etc/ssh").filter((name) => /^ssh_host_\w+_key(\.pub)?$/.test(name));
+  if (keys.length === 0) return [];
+  const removals = keys.map((name) => ({ kind: "remove", path: `etc/ssh/${name}` }));
+  if (initSystem === "openrc") return removals;
+  if (initSystem !== "systemd" || index.kind("usr/bin/ssh-keygen") !== "f") return [];
+  const units = [...index.list("usr/lib/systemd/system"), ...index.list("etc/systemd/system")];
+  if (units.some((unit2) => /^sshd?-?gen-?keys?|^sshd-keygen/.test(unit2))) return removals;
+  const unit = "ssh-host-keys.service";
+  return [
+    ...removals,
+    { kind: "file", path: `etc/systemd/system/${unit}`, content: KEYGEN_UNIT, mode: 420 },
+    { kind: "link", path: `etc/systemd/system/multi-user.target.wants/${unit}`, target: `../${unit}` }
+  ];
+}
+var entryAt = (index, path) => {
+  const real = index.resolve(path, "keep");
+  return real === null ? null : index.entry(real);
+};
+function placeOf(index, path) {
+  const names = path.split("/");
+  for (let depth = names.length - 1; depth >= 0; depth--) {
+    const parent = names.slice(0, depth).join("/");
+    if (entryAt(index, parent) === null) continue;
+    const realParent = index.resolve(parent);
+    if (realParent === null || index.entry(realParent)?.kind !== "d") {
+      throw new ActionError(
+        `/${path} has to be written, but /${parent} in the image is ${realParent === null ? "a link that leads nowhere" : "no folder"}.`,
+        "Unusable root filesystem"
+      );
+    }
+    const rest = names.slice(depth);
+    const below = (count) => [realParent, ...rest.slice(0, count)].filter(Boolean).join("/");
+    const real = below(rest.length);
+    if (index.entry(real)?.kind === "d") {
+      throw new ActionError(
+        `/${path} has to be a file, but it is a folder in the image.`,
+        "Unusable root filesystem"
+      );
+    }
+    return { real, missingFolders: rest.slice(0, -1).map((_, i) => below(i + 1)) };
+  }
+  return { real: path, missingFolders: [] };
+}
+async function applyEdits(host, index, mountPoint, edits) {
+  const placed = edits.map((edit) => ({ edit, ...placeOf(index, edit.path) }));
+  const removals = placed.filter(({ edit }) => edit.kind === "remove").map(({ real }) => `${mountPoint}/${real}`);
+  if (removals.length > 0) await host.runAsRoot(["rm", "--force", "--", ...removals]);
+  const archive = (0, import_tar_stream.pack)();
+  const mtime = /* @__PURE__ */ new Date();
+  const folders = /* @__PURE__ */ new Set();
+  for (const { edit, real, missingFolders } of placed) {
+    if (edit.kind === "remove") continue;
+    for (const folder of missingFolders) {
+      if (!folders.has(folder))
+        archive.entry({ name: folder, type: "directory", mode: 493, uid: 0, gid: 0, mtime });
+      folders.add(folder);
+    }
+    const header = { name: real, uid: 0, gid: 0, mtime };
+    if (edit.kind === "file") {
+      const { mode, uid = 0, gid = 0 } = edit;
+      archive.entry({ ...header, mode, uid, gid }, edit.content);
+    } else if (edit.kind === "link") archive.entry({ ...header, type: "symlink", linkname: edit.target });
+    else {
+      const { mode, major, minor } = edit;
+      archive.entry({ ...header, type: "character-device", mode, devmajor: major, devminor: minor });
+    }
+  }
+  archive.finalize();
+  const chunks = [];
+  for await (const chunk of archive) chunks.push(chunk);
+  await host.runAsRoot(extractArgv(mountPoint), { input: Buffer.concat(chunks) });
+}
+var extractArgv = (folder) => [
+  ...["tar", "--extract", "--file", "-", "--directory", folder, "--blocking-factor", "512"],
+  ...[
+    "--numeric-owner",
+    "--same-owner",
+    "--preserve-permissions",
+    "--acls",
+    "--xattrs",
+    "--xattrs-include",
+    "*"
+  ]
+];
+
+// src/tree.ts
+var BLOCK = 4096;
+var MAX_LINKS = 40;
+var TreeIndex = class {
+  #entries = /* @__PURE__ */ new Map();
+  #inodes = 0;
+  #bytes = 0;
+  /**
+   * Adds a file.
+   * @param path relative path, without `./`
+   * @param allocated bytes of allocated blocks, at most the apparent size rounded up; 0 for a further name of an inode
+   *   that was added before
+   * @param counted whether the name brings an inode of its own
+   */
+  add(path, entry, allocated, counted) {
+    this.#entries.set(path, entry);
+    if (!counted) return;
+    this.#inodes++;
+    const needsBlocks = entry.kind === "f" || entry.kind === "d" || entry.kind === "l" && entry.size > 59;
+    if (needsBlocks) this.#bytes += roundToBlocks(entry.kind === "d" ? Math.max(allocated, BLOCK) : allocated);
+    if (allocated > 64 * 1024 ** 2) this.#bytes += BLOCK;
+  }
+  get measure() {
+    return { inodes: this.#inodes, bytes: this.#bytes };
+  }
+  /** The entry of a path whose parents are no links; does not follow the path itself. */
+  entry(path) {
+    return path === "" ? ROOT : this.#entries.get(path) ?? null;
+  }
+  /**
+   * The real path that a path names as the booted machine would see it, or null if it leads nowhere: a missing file, a
+   * loop of links, a file used as a folder. `..` above the root stays at the root.
+   * @param last whether a link in the last component is followed; a missing last component is then no path
+   */
+  resolve(path, last = "follow") {
+    let pending = path.split("/");
+    const real = [];
+    let links = 0;
+    while (pending.length > 0) {
+      const [name = "", ...rest] = pending;
+      pending = rest;
+      if (name === "" || name === ".") continue;
+      if (name === "..") {
+        real.pop();
+        continue;
+      }
+      const parent = this.entry(real.join("/"));
+      if (parent?.kind !== "d") return null;
+      const isLast = rest.every((part) => part === "" || part === ".");
+      const candidate = [...real, name].join("/");
+      const entry = this.entry(candidate);
+      if (entry?.kind === "l" && entry.link !== null && !(isLast && last === "keep")) {
+        if (++links > MAX_LINKS) return null;
+        if (entry.link.startsWith("/")) real.length = 0;
+        pending = [...entry.link.split("/"), ...pending];
+        continue;
+      }
+      if (entry === null && !(isLast && last === "keep")) return null;
+      real.push(name);
+    }
+    return real.join("/");
+  }
+  /** Kind of what a path leads to, links followed; null if nowhere. */
+  kind(path) {
+    const real = this.resolve(path);
+    return real === null ? null : this.entry(real)?.kind ?? null;
+  }
+  /** Names in the folder that a path leads to, sorted; none if it is no folder. */
+  list(path) {
+    const real = this.resolve(path);
+    if (real === null) return [];
+    const prefix = real === "" ? "" : `${real}/`;
+    const names = [];
+    for (const candidate of this.#entries.keys()) {
+      if (candidate.startsWith(prefix) && !candidate.includes("/", prefix.length) && candidate !== real) {
+        names.push(candidate.slice(prefix.length));
+      }
+    }
+    return names.sort();
+  }
+};
+var ROOT = { kind: "d", mode: 493, uid: 0, gid: 0, size: 0, link: null };
+var roundToBlocks = (bytes) => Math.ceil(bytes / BLOCK) * BLOCK;
+var FIND_FORMAT = ["%y", "%m", "%U", "%G", "%s", "%b", "%n", "%i", "%P", "%l"].map((field) => `${field}\\0`).join("");
+var FIELDS = 10;
+var FindParser = class {
+  index = new TreeIndex();
+  #seen = /* @__PURE__ */ new Set();
+  #rest = Buffer.alloc(0);
+  #fields = [];
+  write(chunk) {
+    const data = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk;
+    let from = 0;
+    for (let at = data.indexOf(0, from); at !== -1; at = data.indexOf(0, from)) {
+      this.#fields.push(data.toString("utf8", from, at));
+      from = at + 1;
+      if (this.#fields.length === FIELDS) {
+        this.#add(this.#fields);
+        this.#fields = [];
+      }
+    }
+    this.#rest = data.subarray(from);
+  }
+  #add([
+    kind = "",
+    mode = "",
+    uid = "",
+    gid = "",
+    size = "",
+    blocks = "",
+    names = "",
+    inode = "",
+    path = "",
+    link = ""
+  ]) {
+    if (path === "") return;
+    const first = Number(names) < 2 || kind === "d" || !this.#seen.has(inode);
+    if (first && Number(names) > 1 && kind !== "d") this.#seen.add(inode);
+    this.index.add(
+      path,
+      {
+        kind,
+        mode: Number.parseInt(mode, 8),
+        uid: Number(uid),
+        gid: Number(gid),
+        size: Number(size),
+        link: kind === "l" ? link : null
+      },
+      Math.min(Number(blocks) * 512, roundToBlocks(Number(size))),
+      first
+    );
+  }
+};
+
+// src/disk.ts
+var SECTOR = 512;
+var START_SECTOR = 2048;
+var START_BYTES = START_SECTOR * SECTOR;
+var INODE_BYTES = 256;
+var BLOCKS_PER_GROUP = 8 * BLOCK;
+var DESCRIPTORS_PER_BLOCK = BLOCK / 32;
+var LEAST_FILESYSTEM = 15 * MIB;
+var partuuid = (plan) => `${plan.diskId}-01`;
+function journalFor(filesystem, bytes) {
+  if (filesystem === "ext2") return 0;
+  const [, mib] = [
+    [128, 4],
+    [1024, 16],
+    [2048, 32],
+    [Infinity, 64]
+  ].find(([below = 0]) => bytes < below * MIB) ?? [];
+  return mib ?? 64;
+}
+function overhead(filesystem, bytes, inodes) {
+  const blocks = Math.ceil(bytes / BLOCK);
+  const groups = Math.ceil(blocks / BLOCKS_PER_GROUP);
+  const descriptorBlocks = Math.ceil(groups / DESCRIPTORS_PER_BLOCK);
+  const grown = Math.ceil(Math.min(blocks * 1024, 2 ** 32) / BLOCKS_PER_GROUP / DESCRIPTORS_PER_BLOCK);
+  const reserved = Math.min(grown, BLOCK / 4);
+  const copies = Array.from({ length: groups }, (_, group) => group).filter(hasSuperblock).length;
+  const tables = roundToBlocks(inodes * INODE_BYTES) + groups * 3 * BLOCK;
+  return tables + copies * (1 + descriptorBlocks + reserved) * BLOCK + journalFor(filesystem, bytes) * MIB;
+}
+function hasSuperblock(group) {
+  if (group < 2) return true;
+  return [3, 5, 7].some((base) => {
+    let power = base;
+    while (power < group) power *= base;
+    return power === group;
+  });
+}
+var inodesFor = (measure, bytes) => (
+  // mke2fs' own ratio is one inode for 16 KiB; a tree of small files needs more, and room to add some.
+  Math.max(Math.ceil(bytes / 16384), Math.ceil(measure.inodes * 1.05) + 1024)
+);
+function roomFor(measure, filesystem, freeBytes) {
+  const lists = filesystem === "ext4" ? 0 : measure.bytes / 512;
+  const content = measure.bytes * 1.01 + lists + 2 * MIB + freeBytes;
+  let bytes = Math.max(content, LEAST_FILESYSTEM);
+  for (; ; ) {
+    const needed = (content + overhead(filesystem, bytes, inodesFor(measure, bytes))) / 0.99;
+    if (needed <= bytes) break;
+    bytes = Math.ceil(needed / MIB) * MIB;
+  }
+  return {
+    filesystemBytes: bytes,
+    inodes: inodesFor(measure, bytes),
+    journalMiB: journalFor(filesystem, bytes)
+  };
+}
+function planDisk(measure, inputs) {
+  const { filesystem, sizeBytes, extraSpaceBytes } = inputs;
+  let room = roomFor(measure, filesystem, sizeBytes === null ? extraSpaceBytes : 0);
+  if (sizeBytes !== null) {
+    const least = room.filesystemBytes + START_BYTES;
+    if (sizeBytes < least) {
+      throw new ActionError(
+        `Input size is ${formatBytes(sizeBytes)} (${sizeBytes} bytes), but the content needs a disk of at least ${formatBytes(least)} (${least} bytes): set size to ${Math.ceil(least / MIB)}M or more, or to auto.`,
+        "Disk too small"
+      );
+    }
+    const filesystemBytes = sizeBytes - START_BYTES;
+    room = {
+      filesystemBytes,
+      inodes: inodesFor(measure, filesystemBytes),
+      journalMiB: journalFor(filesystem, filesystemBytes)
+    };
+  }
+  return {
+    sizeBytes: room.filesystemBytes + START_BYTES,
+    partition: { startSector: START_SECTOR, sectors: room.filesystemBytes / SECTOR },
+    diskId: randomBytes(4).toString("hex"),
+    filesystem,
+    uuid: randomUUID(),
+    label: "root",
+    inodes: room.inodes,
+    journalMiB: room.journalMiB
+  };
+}
+var sfdiskScript = ({ diskId, partition }) => [
+  "label: dos",
+  `label-id: 0x${diskId}`,
+  "unit: sectors",
+  "",
+  `start=${partition.startSector}, size=${partition.sectors}, type=83, bootable`,
+  ""
+].join("\n");
+var FEATURES = {
+  ext2: ["ext_attr", "resize_inode", "dir_index", "filetype", "sparse_super", "large_file"],
+  ext3: ["ext_attr", "resize_inode", "dir_index", "filetype", "sparse_super", "large_file"],
+  ext4: [
+    ...["ext_attr", "resize_inode", "dir_index", "filetype", "sparse_super", "large_file"],
+    ...["extent", "flex_bg", "huge_file", "uninit_bg", "dir_nlink", "extra_isize"]
+  ]
+};
+function mkfsArgv(plan, path, knowsPrezeroed) {
+  const extended = [
+    `offset=${START_BYTES}`,
+    "nodiscard",
+    "root_owner=0:0",
+    // The file is sparse: its blocks are zero already.
+    "lazy_journal_init=1",
+    knowsPrezeroed ? "assume_storage_prezeroed=1" : "lazy_itable_init=1"
+  ];
+  return [
+    ...["mke2fs", "-q", "-F", "-t", plan.filesystem, "-b", `${BLOCK}`, "-I", `${INODE_BYTES}`, "-m", "1"],
+    ...[
+      "-O",
+      ["none", ...plan.journalMiB > 0 ? ["has_journal"] : [], ...FEATURES[plan.filesystem]].join(","),
+      "-N",
+      `${plan.inodes}`
+    ],
+    ...plan.journalMiB > 0 ? ["-J", `size=${plan.journalMiB}`] : [],
+    ...[
+      "-U",
+      plan.uuid,
+      "-L",
+      plan.label,
+      "-E",
+      extended.join(","),
+      "--",
+      path,
+      `${plan.partition.sectors * SECTOR / 1024}k`
+    ]
+  ];
+}
+var filesystemIn = (path) => `${path}?offset=${START_BYTES}`;
+async function createDisk(host, plan, path) {
+  closeSync2(openSync2(path, "wx", 420));
+  truncateSync(path, plan.sizeBytes);
+  await host.run(["sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", path], {
+    input: sfdiskScript(plan)
+  });
+  const version = await host.run(["mke2fs", "-V"]);
+  const [, major = "0", minor = "0"] = /mke2fs (\d+)\.(\d+)/.exec(version.stderr) ?? [];
+  await host.run(mkfsArgv(plan, path, Number(major) > 1 || Number(minor) >= 47));
+  await showJournal(host, plan, path, false);
+}
+function checkSpace(folder, plan, measure, inputs) {
+  const { bavail, bsize } = statfsSync(folder);
+  const free = bavail * bsize;
+  const needed = Math.ceil(
+    measure.bytes * (1 + inputs.formats.filter((format) => format.container !== "raw" || format.compression).length * 0.8)
+  ) + 64 * MIB;
+  if (free >= needed) return;
+  throw new ActionError(
+    `${folder} has ${formatBytes(free)} free, but about ${formatBytes(needed)} are needed for a disk of ${formatBytes(plan.sizeBytes)} in the formats asked for. Set output-dir to a folder on a larger disk (/mnt on some hosted runners) or free space first.`,
+    "Not enough disk space"
+  );
+}
+var FILL_LIMIT = 60 * 6e4;
+async function mountDisk(host, undo, plan, path, workDir) {
+  const mountPoint = join3(workDir, "root");
+  mkdirSync(mountPoint);
+  const resources = [
+    { kind: "loop", file: path },
+    { kind: "mount", target: mountPoint }
+  ];
+  for (const resource of resources) undo.register(resource);
+  const options = [
+    ...[
+      "loop",
+      `offset=${START_BYTES}`,
+      `sizelimit=${plan.partition.sectors * SECTOR}`,
+      "nodev",
+      "nosuid",
+      "noexec"
+    ],
+    // The file is not the disk of a machine that may lose power: every barrier would be an fsync of it.
+    ...["barrier=0", "noinit_itable"]
+  ];
+  try {
+    await host.runAsRoot(["mount", "-t", "ext4", "-o", options.join(","), path, mountPoint], {
+      timeout: 12e4
+    });
+  } catch (error2) {
+    if (host.cancelled.aborted) throw error2;
+    throw new ActionError(
+      `The new filesystem cannot be mounted through a loop device. ${messageOf(error2)}`,
+      "No loop device"
+    );
+  }
+  return { path, mountPoint, resources };
+}
+async function fillDisk(host, { mountPoint }, container, edits) {
+  try {
+    await host.pipe(container.archive, { asRoot: true, argv: extractArgv(mountPoint) }, FILL_LIMIT);
+    if (!container.keepsHoles) await digHoles(host, mountPoint);
+    await applyEdits(host, container.index, mountPoint, edits);
+  } catch (error2) {
+    throw explainFullDisk(error2, mountPoint);
+  }
+}
+async function finishDisk(host, undo, plan, disk) {
+  for (const resource of disk.resources.toReversed()) await undo.release(resource);
+  await showJournal(host, plan, disk.path, true);
+  await checkFilesystem(host, disk.path);
+}
+async function digHoles(host, folder) {
+  await host.runAsRoot(
+    // A swap file with holes cannot be used.
+    [
+      "find",
+      folder,
+      "-xdev",
+      "-type",
+      "f",
+      "-size",
+      "+1024k",
+      "!",
+      "-iname",
+      "*swap*",
+      "-exec",
+      "fallocate",
+      "--dig-holes",
+      "--",
+      "{}",
+      ";"
+    ],
+    { timeout: FILL_LIMIT }
+  );
+  await host.runAsRoot(["fstrim", folder], { allowFailure: true, timeout: FILL_LIMIT });
+}
+async function showJournal(host, plan, path, shown) {
+  if (plan.journalMiB === 0) return;
+  const request = `feature ${shown ? "" : "-"}has_journal`;
+  const { stdout } = await host.run(["debugfs", "-w", "-R", request, filesystemIn(path)]);
+  if (stdout.includes("has_journal") !== shown)
+    throw new ActionError(`debugfs could not do "${request}": ${stdout.trim()}`);
+}
+async function checkFilesystem(host, path) {
+  const checked = await host.run(["e2fsck", "-fn", filesystemIn(path)], { allowFailure: true });
+  if (checked.exitCode !== 0) {
+    throw new ActionError(
+      `e2fsck finds errors in the new filesystem:
+${checked.stdout.slice(-2e3)}`,
+      "Damaged filesystem"
+    );
+  }
+  info(checked.stdout.trim().split("\n").pop() ?? "");
+}
+function explainFullDisk(error2, target) {
+  if (!/No space left on device/.test(messageOf(error2))) return error2;
+  const { bavail, bsize, ffree } = statfsSync(target);
+  const full = bavail * bsize < 8 * MIB || ffree === 0;
+  return new ActionError(
+    full ? `The content does not fit the root filesystem (${formatBytes(bavail * bsize)} and ${ffree} inodes left). Give it a larger size or extra-space.` : `The runner's disk is full while the image is filled. Set output-dir to a folder on a larger disk. ${messageOf(error2)}`,
+    "No space left"
+  );
+}
+
+// src/bootloader.ts
+var LOADER_FOLDER = "boot/extlinux";
+var STALE = ["extlinux.conf", "ldlinux.sys", "ldlinux.c32"].map((name) => `${LOADER_FOLDER}/${name}`);
+var MBR_CODE_BYTES = 440;
+var MBR_PLACES = [
+  "/usr/lib/syslinux/mbr/mbr.bin",
+  "/usr/lib/EXTLINUX/mbr.bin",
+  "/usr/share/syslinux/mbr.bin",
+  "/usr/lib/syslinux/bios/mbr.bin"
+];
+var MODULE_FOLDERS = [
+  "/usr/lib/syslinux/modules/bios",
+  "/usr/share/syslinux",
+  "/usr/lib/syslinux/bios"
+];
+var MENU_MODULES = ["menu.c32", "libutil.c32"];
+var MENU_SECONDS = 3;
+function kernelCommandLine(plan, kernel, { serialConsole, kernelArgs }) {
+  return [
+    kernel.initrd === null ? `root=PARTUUID=${partuuid(plan)}` : `root=UUID=${plan.uuid}`,
+    // Alpine's initramfs mounts nothing without it.
+    `rootfstype=${plan.filesystem}`,
+    // Writable whatever init makes of fstab; the initrd checks the filesystem before it mounts it.
+    "rw",
+    ...kernel.initrd === null ? ["rootwait"] : [],
+    // The last console is where init writes; both get the kernel's messages.
+    "console=tty0",
+    ...serialConsole ? ["console=ttyS0,115200"] : [],
+    kernelArgs
+  ].filter(Boolean).join(" ");
+}
+function syslinuxConfig(entries, options) {
+  const several = entries.length > 1;
+  const lines = [
+    ...options.serialConsole ? ["SERIAL 0 115200"] : [],
+    ...several && options.menu ? ["UI menu.c32", "MENU TITLE Boot"] : [],
+    `DEFAULT ${label(0)}`,
+    "PROMPT 0",
+    // In tenths of a second.
+    ...several ? [`TIMEOUT ${MENU_SECONDS * 10}`] : []
+  ];
+  entries.forEach(({ kernel, commandLine }, i) => {
+    lines.push("", `LABEL ${label(i)}`, `  MENU LABEL Linux ${kernel.version}`, `  LINUX /${kernel.path}`);
+    if (kernel.initrd !== null) lines.push(`  INITRD /${kernel.initrd}`);
+    lines.push(`  APPEND ${commandLine}`);
+  });
+  return `${lines.join("\n")}
+`;
+}
+var label = (i) => i === 0 ? "linux" : `linux-${i}`;
+function planLoader(index, plan, kernels, options) {
+  for (const path of kernels.flatMap(({ path: path2, initrd }) => initrd === null ? [path2] : [path2, initrd])) {
+    if (!/^[\x21-\x7e]{1,200}$/.test(path)) {
+      throw new ActionError(
+        `The boot loader cannot name /${JSON.stringify(path)}: rename it without blanks and special characters.`,
+        "Unusable kernel name"
+      );
+    }
+  }
+  const menu = kernels.length > 1 && options.moduleFolder !== null;
+  const config = syslinuxConfig(
+    kernels.map((kernel) => ({ kernel, commandLine: kernelCommandLine(plan, kernel, options) })),
+    { serialConsole: options.serialConsole, menu }
+  );
+  return [
+    { kind: "file", path: `${LOADER_FOLDER}/syslinux.cfg`, content: config, mode: 420 },
+    ...STALE.filter((path) => {
+      const real = index.resolve(path, "keep");
+      return real !== null && index.entry(real) !== null;
+    }).map((path) => ({ kind: "remove", path })),
+    ...menu ? MENU_MODULES.map((name) => ({
+      kind: "file",
+      path: `${LOADER_FOLDER}/${name}`,
+      content: readFileSync(`${options.moduleFolder}/${name}`),
+      mode: 420
+    })) : []
+  ];
+}
+async function installLoader(host, index, mountPoint) {
+  const { real } = placeOf(index, `${LOADER_FOLDER}/syslinux.cfg`);
+  await host.runAsRoot(["extlinux", "--install", `${mountPoint}/${real.slice(0, real.lastIndexOf("/"))}`]);
+}
+function writeBootCode(diskPath, mbrPath) {
+  const code = readFileSync(mbrPath);
+  if (code.length === 0 || code.length > MBR_CODE_BYTES) {
+    throw new ActionError(
+      `${mbrPath} is no MBR code: it has ${code.length} bytes, and 1 to ${MBR_CODE_BYTES} fit.`
+    );
+  }
+  const disk = openSync3(diskPath, "r+");
+  try {
+    writeSync(disk, code, 0, code.length, 0);
+  } finally {
+    closeSync3(disk);
+  }
+}
+
+// src/container.ts
+import { chmodSync, mkdirSync as mkdirSync2, readFileSync as readFileSync2, rmSync as rmSync2, writeFileSync } from "node:fs";
+import { join as join4 } from "node:path";
+import { pipeline } from "node:stream/promises";
+var import_tar_stream2 = __toESM(require_tar_stream(), 1);
+
+// src/docker-build.ts
+var NEEDS = [
+  { input: "build-contexts", builders: ["buildx"], used: (build2) => build2.buildContexts.length > 0 },
+  { input: "cache-to", builders: ["buildx"], used: (build2) => build2.cacheTo.length > 0 },
+  { input: "builder", builders: ["buildx"], used: (build2) => build2.builder !== null },
+  { input: "secrets", builders: ["buildx", "buildkit"], used: (build2) => build2.secrets.length > 0 },
+  { input: "ssh", builders: ["buildx", "buildkit"], used: (build2) => build2.ssh.length > 0 }
+];
+var unsupportedInputs = (build2, builder) => NEEDS.filter(({ builders, used }) => used(build2) && !builders.includes(builder)).map(({ input }) => input);
+var csvField = (text) => /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+function buildArgv(build2, options) {
+  const { builder, platform, iidFile, secretPath } = options;
+  const each = (flag, values) => values.flatMap((value) => [flag, value]);
+  const one = (flag, value) => value === null ? [] : [flag, value];
+  const secrets = build2.secrets.map((secret) => {
+    if ("variable" in secret) return `id=${secret.id},env=${secret.variable}`;
+    return ["type=file", `id=${secret.id}`, `src=${"path" in secret ? secret.path : secretPath(secret.id)}`].map(csvField).join(",");
+  });
+  return [
+    "docker",
+    ...builder === "buildx" ? ["buildx", "build", "--load"] : ["build"],
+    ...builder === "legacy" ? [] : ["--progress", "plain"],
+    // The legacy builder takes a platform only with experimental features on; without one it builds the engine's own.
+    ...builder === "legacy" ? [] : ["--platform", platform],
+    ...["--iidfile", iidFile],
+    ...one("--builder", build2.builder),
+    ...one("--file", build2.file),
+    ...one("--target", build2.target),
+    ...one("--network", build2.network),
+    ...build2.noCache ? ["--no-cache"] : [],
+    ...build2.pull ? ["--pull"] : [],
+    ...each("--build-arg", build2.buildArgs),
+    ...each("--build-context", build2.buildContexts),
+    ...each("--secret", secrets),
+    ...each("--ssh", build2.ssh),
+    ...each("--label", build2.labels),
+    ...each("--add-host", build2.addHosts),
+    ...each("--cache-from", build2.cacheFrom),
+    ...each("--cache-to", build2.cacheTo),
+    // A context that begins with a hyphen was made an absolute path or is a URL: nothing after this is an option.
+    "--",
+    build2.context
+  ];
+}
+
+// src/container.ts
+var MINUTE = 6e4;
+var BUILD_LIMIT = 6 * 60 * MINUTE;
+var MOUNT_OPTIONS_LIMIT = 3900;
+async function obtainImage(host, inputs, workDir) {
+  const { source } = inputs;
+  if (source.kind === "build") return build(host, source.build, inputs.platform, workDir);
+  const present = await host.run(["docker", "image", "inspect", "--format", "{{.Id}}", source.reference], {
+    allowFailure: true
+  });
+  if (present.exitCode === 0) {
+    info(`Image ${source.reference} is present.`);
+    return source.reference;
+  }
+  try {
+    await host.run(["docker", "pull", "--platform", inputs.platform, source.reference], {
+      onLine: (line) => info(inert(line)),
+      timeout: 30 * MINUTE
+    });
+  } catch (error2) {
+    throw new ActionError(
+      `Input image is ${JSON.stringify(source.reference)}, which is neither present nor could be pulled. ${messageOf(error2)}`,
+      "No such image"
+    );
+  }
+  return source.reference;
+}
+async function build(host, inputs, platform, workDir) {
+  const builder = await detectBuilder(host);
+  const unsupported = unsupportedInputs(inputs, builder);
+  if (unsupported.length > 0) {
+    throw new ActionError(
+      `${unsupported.join(", ")} cannot be honoured: this machine's Docker has ${BUILDER_NAMES[builder]}. Add a step with docker/setup-buildx-action before this one, or leave the input out.`,
+      "Docker cannot build this"
+    );
+  }
+  info(`Building with ${BUILDER_NAMES[builder]}.`);
+  const secretDir = join4(workDir, "secrets");
+  const secretPath = (id) => join4(secretDir, id);
+  mkdirSync2(secretDir, { mode: 448 });
+  for (const secret of inputs.secrets) {
+    if ("value" in secret) writeFileSync(secretPath(secret.id), secret.value, { mode: 384 });
+  }
+  const iidFile = join4(workDir, "image-id");
+  try {
+    await host.run(buildArgv(inputs, { builder, platform, iidFile, secretPath }), {
+      env: builder === "buildx" ? {} : { DOCKER_BUILDKIT: builder === "buildkit" ? "1" : "0" },
+      onLine: (line) => info(inert(line)),
+      timeout: BUILD_LIMIT
+    });
+  } catch (error2) {
+    if (host.cancelled.aborted) throw error2;
+    throw new ActionError(`The Docker build failed. ${messageOf(error2)}`, "Docker build failed");
+  } finally {
+    rmSync2(secretDir, { recursive: true, force: true });
+  }
+  return readFileSync2(iidFile, "utf8").trim();
+}
+var BUILDER_NAMES = {
+  buildx: "buildx",
+  buildkit: "BuildKit without buildx",
+  legacy: "the legacy builder, without buildx"
+};
+async function detectBuilder(host) {
+  if (process.env.DOCKER_BUILDKIT === "0") return "legacy";
+  const buildx = await host.run(["docker", "buildx", "version"], { allowFailure: true });
+  if (buildx.exitCode === 0) return "buildx";
+  const client = await host.run(["docker", "version", "--format", "{{.Client.Version}}"], {
+    allowFailure: true
+  });
+  return Number.parseInt(client.stdout, 10) < 23 ? "buildkit" : "legacy";
+}
+async function openContainer(host, undo, image, workDir) {
+  const name = `docker-to-disk-${undo.runId}`;
+  undo.register({ kind: "container", name });
+  await host.run(["docker", "create", "--name", name, "--network", "none", image, "/docker-to-disk"], {
+    timeout: 10 * MINUTE
+  });
+  const read = (path, limit = 1 << 20) => readFromContainer(host, name, path, limit);
+  const layers = await mountLayers(host, undo, name, workDir);
+  const tree = layers ? await readMounted(host, layers) : await readExported(host, name);
+  return { image, name, read, ...tree };
+}
+async function readMounted(host, mountPoint) {
+  const parser = new FindParser();
+  const find = host.startAsRoot(["find", mountPoint, "-printf", FIND_FORMAT], {
+    stdio: ["ignore", "pipe", "inherit"]
+  });
+  find.stdout?.on("data", (chunk) => parser.write(chunk));
+  const { exitCode } = await find.ended;
+  if (exitCode !== 0)
+    throw new ActionError(`find could not read the container's files (exit code ${exitCode}).`);
+  return {
+    index: parser.index,
+    keepsHoles: true,
+    archive: {
+      asRoot: true,
+      argv: [
+        ...["tar", "--create", "--file", "-", "--directory", mountPoint],
+        ...["--format", "posix", "--pax-option", "delete=atime,delete=ctime"],
+        ...[
+          "--numeric-owner",
+          "--acls",
+          "--xattrs",
+          "--xattrs-include",
+          "*",
+          "--sparse",
+          "--blocking-factor",
+          "512"
+        ],
+        "."
+      ]
+    }
+  };
+}
+async function readExported(host, name) {
+  const argv = ["docker", "export", name];
+  const index = new TreeIndex();
+  const running = host.start(argv, { stdio: ["ignore", "pipe", "inherit"] });
+  if (!running.stdout) throw new ActionError("docker export has no output.");
+  const parser = (0, import_tar_stream2.extract)();
+  parser.on("entry", (header, stream, next) => {
+    const kind = TAR_KINDS[header.type ?? "file"];
+    const path = header.name.replace(/^(\.?\/)+/, "").replace(/\/$/, "");
+    if (kind !== void 0 && path !== "") {
+      const size = header.size ?? 0;
+      const link = kind === "l" ? header.linkname ?? "" : null;
+      const isFurtherName = header.type === "link";
+      const { mode = 0, uid = 0, gid = 0 } = header;
+      const entry = { kind, mode, uid, gid, size: link?.length ?? size, link };
+      index.add(
+        path,
+        isFurtherName ? index.entry(header.linkname ?? "") ?? entry : entry,
+        roundToBlocks(size),
+        !isFurtherName
+      );
+    }
+    stream.on("end", next);
+    stream.on("error", () => {
+    });
+    stream.resume();
+  });
+  await pipeline(running.stdout, parser);
+  const { exitCode } = await running.ended;
+  if (exitCode !== 0) throw new ActionError(`docker export failed with exit code ${exitCode}.`);
+  return { index, archive: { asRoot: false, argv }, keepsHoles: false };
+}
+var TAR_KINDS = {
+  file: "f",
+  "contiguous-file": "f",
+  link: "f",
+  symlink: "l",
+  directory: "d",
+  "character-device": "c",
+  "block-device": "b",
+  fifo: "p"
+};
+async function mountLayers(host, undo, name, workDir) {
+  const because = (reason) => {
+    info(`The tree is read with docker export, since ${reason}.`);
+    return null;
+  };
+  const info2 = await host.run(["docker", "info", "--format", "{{json .SecurityOptions}}"], {
+    allowFailure: true
+  });
+  if (/name=(rootless|userns)/.test(info2.stdout)) return because("the engine maps user ids");
+  const graph = await host.run(["docker", "container", "inspect", "--format", "{{json .GraphDriver}}", name]);
+  const lowerDirs = overlayLayers(graph.stdout);
+  if (lowerDirs === null) return because("the storage driver is not overlay2");
+  const options = `ro,nodev,nosuid,noexec,lowerdir=${lowerDirs.join(":")}`;
+  if (options.length > MOUNT_OPTIONS_LIMIT)
+    return because(`${lowerDirs.length} layers are too many for one mount`);
+  const target = join4(workDir, "layers");
+  mkdirSync2(target);
+  const mount = { kind: "mount", target };
+  undo.register(mount);
+  const mounted = await host.runAsRoot(
+    ["mount", "-t", "overlay", "-o", options, "overlay", target],
+    {
+      allowFailure: true,
+      timeout: MINUTE
+    }
+  );
+  if (mounted.exitCode === 0) return target;
+  undo.keep(mount);
+  return because(`its layers cannot be mounted (${inert(mounted.stderr.trim())})`);
+}
+function overlayLayers(graphDriver) {
+  const { Name, Data } = JSON.parse(graphDriver || "null") ?? {};
+  if (Name !== "overlay2" || !Data?.LowerDir || !Data.UpperDir) return null;
+  const folders = [Data.UpperDir, ...Data.LowerDir.split(":")];
+  return folders.every((folder) => /^\/[^,:\\]+$/.test(folder)) ? folders : null;
+}
+async function readFromContainer(host, name, path, limit) {
+  const running = host.start(["docker", "cp", `${name}:/${path}`, "-"], {
+    stdio: ["ignore", "pipe", "ignore"]
+  });
+  const chunks = [];
+  let size = 0;
+  let isFile2 = null;
+  const parser = (0, import_tar_stream2.extract)();
+  parser.on("entry", (header, stream, next) => {
+    isFile2 ??= header.type === "file";
+    stream.on("data", (data) => {
+      if (size >= limit) return;
+      const chunk = data;
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size >= limit) void running.end(0);
+    });
+    stream.on("end", next);
+    stream.on("error", () => {
+    });
+  });
+  if (running.stdout) await pipeline(running.stdout, parser).catch(() => {
+  });
+  await running.ended;
+  return isFile2 ? Buffer.concat(chunks).subarray(0, limit) : null;
+}
+
+// src/formats.ts
+import { createHash } from "node:crypto";
+import {
+  closeSync as closeSync4,
+  createReadStream,
+  createWriteStream as createWriteStream2,
+  fsyncSync,
+  openSync as openSync4,
+  renameSync,
+  rmSync as rmSync3,
+  statSync as statSync2,
+  writeFileSync as writeFileSync2
+} from "node:fs";
+import { join as join5 } from "node:path";
+import { pipeline as pipeline2 } from "node:stream/promises";
+var LIMIT = 3 * 60 * 6e4;
+var CONVERSIONS = {
+  qcow2: ["-O", "qcow2", "-c", "-o", "compression_type=zstd"],
+  vmdk: ["-O", "vmdk"],
+  vdi: ["-O", "vdi"],
+  vhd: ["-O", "vpc", "-o", "subformat=fixed,force_size=on"],
+  vhdx: ["-O", "vhdx", "-o", "subformat=dynamic"]
+};
+var convertArgv = (container, from, to) => [
+  ...["qemu-img", "convert", "-f", "raw", "-m", "16", ...container === "vmdk" ? [] : ["-W"]],
+  ...[...CONVERSIONS[container], from, to]
+];
+var compressArgv = (compression, from) => ({
+  zst: ["zstd", "-q", "-T0", "-3", "--stdout", "--", from],
+  gz: ["pigz", "--stdout", "--", from],
+  xz: ["xz", "-T0", "-3", "--stdout", "--", from]
+})[compression];
+async function makeFormats(host, disk, formats, baseName, workDir) {
+  const containers = /* @__PURE__ */ new Map([["raw", disk]]);
+  const made = [];
+  for (const format of formats) {
+    const begin = performance.now();
+    const name = `${baseName}.${extensionOf(format)}`;
+    let path = containers.get(format.container);
+    if (path === void 0 && format.container !== "raw") {
+      path = join5(workDir, `disk.${format.container}`);
+      await convert(host, format.container, disk, path);
+      containers.set(format.container, path);
+    }
+    if (path === void 0) throw new ActionError(`no disk for ${name}`);
+    let sha256;
+    if (format.compression === null) sha256 = await hashFile(path, host.cancelled);
+    else {
+      const compressed = join5(workDir, `disk.${extensionOf(format)}`);
+      sha256 = await compress(host, format.compression, path, compressed);
+      path = compressed;
+    }
+    const { size } = statSync2(path);
+    made.push({ format, name, path, size, sha256 });
+    info(`Made ${name}: ${formatBytes(size)} in ${formatSeconds((performance.now() - begin) / 1e3)}`);
+  }
+  const wanted = /* @__PURE__ */ new Set([disk, ...made.map((file) => file.path)]);
+  for (const path of containers.values()) if (!wanted.has(path)) rmSync3(path);
+  return made;
+}
+async function convert(host, container, from, to) {
+  const argv = convertArgv(container, from, to);
+  try {
+    await host.run(argv, { timeout: LIMIT });
+  } catch (error2) {
+    if (container !== "qcow2" || !/compression.type/i.test(messageOf(error2))) throw error2;
+    info("This qemu-img has no zstd: compressing qcow2 with zlib.");
+    rmSync3(to, { force: true });
+    await host.run(
+      argv.map((arg) => arg === "compression_type=zstd" ? "compression_type=zlib" : arg),
+      { timeout: LIMIT }
+    );
+  }
+}
+async function compress(host, compression, from, to) {
+  const running = host.start(compressArgv(compression, from), { stdio: ["ignore", "pipe", "inherit"] });
+  if (!running.stdout) throw new ActionError(`${compression} has no output`);
+  const hash = createHash("sha256");
+  running.stdout.on("data", (chunk) => hash.update(chunk));
+  await pipeline2(running.stdout, createWriteStream2(to));
+  const { exitCode } = await running.ended;
+  if (host.cancelled.aborted) throw host.cancelled.reason;
+  if (exitCode !== 0)
+    throw new ActionError(`Compressing ${from} to ${compression} failed with exit code ${exitCode}.`);
+  return hash.digest("hex");
+}
+async function hashFile(path, signal) {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, signal }))
+    hash.update(chunk);
+  return hash.digest("hex");
+}
+function settle(from, to) {
+  const file = openSync4(from, "r+");
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync4(file);
+  }
+  renameSync(from, to);
+}
+function writeChecksums(files, path) {
+  writeFileSync2(path, files.map(({ name, sha256 }) => `${sha256}  ${name}
+`).join(""));
+}
+
+// src/host.ts
+import { spawn } from "node:child_process";
+import { accessSync, constants, statSync as statSync3 } from "node:fs";
+import { userInfo } from "node:os";
+import { delimiter, join as join6 } from "node:path";
+var KEPT_OUTPUT = 1 << 20;
+var SYSTEM_FOLDERS = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+var CommandError = class extends ActionError {
+  constructor(argv, result, how) {
+    const words = result.stderr.trim() || result.stdout.trim();
+    const lines = words.split("\n").slice(-12).map(inert).join("\n");
+    super(`${argv[0]} ${how}${lines ? `:
+${lines}` : " and said nothing."}`);
+    this.argv = argv;
+    this.result = result;
+  }
+  argv;
+  result;
+};
+var Host = class {
+  /** @param cancelled aborted when the run is to end: every command under way is ended and no other starts */
+  constructor(cancelled = new AbortController().signal, env = process.env) {
+    this.cancelled = cancelled;
+    const own = (env.PATH ?? "").split(delimiter).filter((folder) => folder.startsWith("/"));
+    this.#searchPath = [.../* @__PURE__ */ new Set([...own, ...SYSTEM_FOLDERS])];
+    this.#env = { ...env, PATH: this.#searchPath.join(delimiter), LC_ALL: "C.UTF-8" };
+  }
+  cancelled;
+  isRoot = process.getuid?.() === 0;
+  user = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, name: userInfo().username };
+  #rootPrograms = /* @__PURE__ */ new Set();
+  #searchPath;
+  #env;
+  /** Names of the programs that were run as root so far, sorted. */
+  get rootPrograms() {
+    return [...this.#rootPrograms].sort();
+  }
+  /** Absolute path of a program, or null. */
+  which(program) {
+    for (const folder of this.#searchPath) {
+      const path = join6(folder, program);
+      try {
+        accessSync(path, constants.X_OK);
+        if (statSync3(path).isFile()) return path;
+      } catch {
+      }
+    }
+    return null;
+  }
+  /** Runs a command as the current user. Throws {@link CommandError} on a non-zero exit, unless `allowFailure`. */
+  run(argv, options = {}) {
+    return this.#collect(argv, argv, options);
+  }
+  /** Runs a command as root, through passwordless sudo unless the current user is root. */
+  runAsRoot(argv, options = {}) {
+    const { env, ...rest } = options;
+    debug(`as root: ${quoteArgv(argv)}`);
+    return this.#collect(argv, this.#asRoot(argv, env), rest);
+  }
+  /** Starts a command whose streams the caller handles. */
+  start(argv, options = {}) {
+    return this.#spawn(argv, options);
+  }
+  /** As {@link start}, as root. */
+  startAsRoot(argv, options = {}) {
+    debug(`as root: ${quoteArgv(argv)}`);
+    return this.#spawn(this.#asRoot(argv), options);
+  }
+  /**
+   * Runs `source | sink` with the pipe between the two processes themselves: no byte passes through this one.
+   * @param limit milliseconds for both together
+   */
+  async pipe(source, sink, limit) {
+    const begin = (end, options) => end.asRoot ? this.startAsRoot(end.argv, options) : this.start(end.argv, options);
+    const from = begin(source, { stdio: ["ignore", "pipe", "pipe"] });
+    const to = begin(sink, { stdio: [from.stdout, "ignore", "pipe"] });
+    from.stdout?.destroy();
+    const [fromWords, toWords] = [new Tail(from.stderr), new Tail(to.stderr)];
+    const timer = setTimeout(() => void Promise.all([from.end(), to.end()]), limit);
+    const [fromEnd, toEnd] = await Promise.all([from.ended, to.ended]);
+    clearTimeout(timer);
+    this.#throwIfCancelled();
+    for (const [end, how, words] of [
+      [sink, toEnd, toWords],
+      [source, fromEnd, fromWords]
+    ]) {
+      if (how.exitCode !== 0) {
+        const result = { exitCode: how.exitCode, stdout: "", stderr: words.text };
+        throw new CommandError(end.argv, result, describeEnd(how));
+      }
+    }
+  }
+  #asRoot(argv, env = {}) {
+    this.#rootPrograms.add(argv[0] ?? "");
+    const assignments = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+    const command = assignments.length > 0 ? ["env", ...assignments, ...argv] : argv;
+    return this.isRoot ? command : ["sudo", "-n", "--", ...command];
+  }
+  #throwIfCancelled() {
+    if (this.cancelled.aborted) throw this.cancelled.reason;
+  }
+  async #collect(shown, argv, { input, env, cwd, timeout, onLine, allowFailure, evenIfCancelled }) {
+    const running = this.#spawn(
+      argv,
+      {
+        stdio: [input === void 0 ? "ignore" : "pipe", "pipe", "pipe"],
+        ...env && { env: { ...this.#env, ...env } },
+        ...cwd && { cwd }
+      },
+      evenIfCancelled
+    );
+    const [stdout, stderr] = [new Tail(running.stdout, onLine), new Tail(running.stderr, onLine)];
+    running.stdin?.on("error", () => {
+    });
+    running.stdin?.end(input);
+    let timedOut = false;
+    const timer = timeout && setTimeout(() => {
+      timedOut = true;
+      void running.end();
+    }, timeout);
+    const ended = await running.ended;
+    clearTimeout(timer);
+    if (!evenIfCancelled) this.#throwIfCancelled();
+    const result = { exitCode: ended.exitCode, stdout: stdout.text, stderr: stderr.text };
+    if (timedOut) {
+      throw new CommandError(shown, result, `did not end within ${Math.round((timeout ?? 0) / 1e3)} seconds`);
+    }
+    if (ended.error) throw new ActionError(`${shown[0]} could not be started: ${ended.error.message}`);
+    if (ended.exitCode !== 0 && !allowFailure) throw new CommandError(shown, result, describeEnd(ended));
+    return result;
+  }
+  #spawn(argv, options, evenIfCancelled = false) {
+    if (!evenIfCancelled) this.#throwIfCancelled();
+    const [program = "", ...args] = argv;
+    const child = spawn(program, args, { env: this.#env, ...options, detached: true });
+    const running = new RunningChild(child, this);
+    if (!evenIfCancelled) {
+      const cancel = () => void running.end();
+      this.cancelled.addEventListener("abort", cancel, { once: true });
+      void running.ended.then(() => this.cancelled.removeEventListener("abort", cancel));
+    }
+    return running;
+  }
+};
+var describeEnd = (end) => end.signal ? `was ended by ${end.signal}` : `failed with exit code ${end.exitCode}`;
+var RunningChild = class {
+  pid;
+  stdin;
+  stdout;
+  stderr;
+  ended;
+  #host;
+  constructor(child, host) {
+    this.#host = host;
+    this.pid = child.pid ?? 0;
+    this.stdin = child.stdin;
+    this.stdout = child.stdout;
+    this.stderr = child.stderr;
+    this.ended = new Promise((resolve2) => {
+      child.once("error", (error2) => resolve2({ exitCode: 127, signal: null, error: error2 }));
+      child.once("close", (code, signal) => resolve2({ exitCode: code ?? 128, signal }));
+    });
+  }
+  async end(graceMs = 3e3) {
+    if (this.pid === 0) return;
+    let over = false;
+    const ended = this.ended.then(() => {
+      over = true;
+    });
+    for (const signal of ["TERM", "KILL"]) {
+      if (over) return;
+      await this.#signalGroup(signal);
+      await Promise.race([ended, new Promise((resolve2) => setTimeout(resolve2, graceMs).unref())]);
+    }
+  }
+  async #signalGroup(signal) {
+    try {
+      process.kill(-this.pid, `SIG${signal}`);
+    } catch (error2) {
+      if (error2.code === "EPERM") {
+        await this.#host.runAsRoot(["kill", `-${signal}`, "--", `-${this.pid}`], {
+          allowFailure: true,
+          evenIfCancelled: true
+        }).catch(() => {
+        });
+      }
+    }
+  }
+};
+var Tail = class {
+  #text = "";
+  #line = "";
+  constructor(stream, onLine) {
+    stream?.setEncoding("utf8");
+    stream?.on("error", () => {
+    });
+    stream?.on("data", (chunk) => {
+      this.#text = (this.#text + chunk).slice(-KEPT_OUTPUT);
+      if (!onLine) return;
+      const lines = (this.#line + chunk).split(/\r?\n|\r/);
+      this.#line = (lines.pop() ?? "").slice(-KEPT_OUTPUT);
+      lines.forEach(onLine);
+    });
+    stream?.on("end", () => {
+      if (onLine && this.#line) onLine(this.#line);
+    });
+  }
+  get text() {
+    return this.#text;
+  }
+};
+
+// src/password.ts
+import { randomBytes as randomBytes2 } from "node:crypto";
+var ROUNDS = 1e5;
+async function hashPassword(host, password) {
+  const salt = `rounds=${ROUNDS}$${randomBytes2(12).toString("base64").replaceAll("+", ".").replaceAll("=", "")}`;
+  const hashed = await host.run(["openssl", "passwd", "-6", "-salt", salt, "-stdin"], {
+    input: `${password}
+`
+  });
+  return hashed.stdout.trim();
+}
+
+// src/preflight.ts
+import { existsSync as existsSync2, statfsSync as statfsSync2 } from "node:fs";
+var LEAST_FREE = 1024 * MIB;
+async function preflight(host, outputDir) {
+  if (process.platform !== "linux") {
+    const system = { darwin: "macOS", win32: "Windows" }[process.platform] ?? process.platform;
+    throw refuse(
+      `This runner is ${system}, but making a disk image needs Linux: set runs-on to ubuntu-latest.`
+    );
+  }
+  if (process.arch !== "x64") {
+    throw refuse(
+      `This runner is ${process.arch}, but only x86-64 is supported for now: set runs-on to ubuntu-latest.`
+    );
+  }
+  const inContainer = existsSync2("/.dockerenv") || existsSync2("/run/.containerenv");
+  if (!host.isRoot) {
+    const sudo = host.which("sudo") && await host.run(["sudo", "-n", "true"], { allowFailure: true, timeout: 2e4 });
+    if (sudo?.exitCode !== 0) {
+      throw refuse(
+        `The user ${host.user.name} is not root and has no passwordless sudo, which mounting the image needs. ` + (inContainer ? "The job runs in a container: remove container: from the job." : "Allow it in /etc/sudoers.d on a self-hosted runner.")
+      );
+    }
+  }
+  if (!existsSync2("/dev/loop-control") && !existsSync2("/dev/loop0")) {
+    throw refuse(
+      "This machine offers no loop devices (/dev/loop-control is absent). " + (inContainer ? "The job runs in a container without privileges: remove container: from the job." : "Load the kernel module loop.")
+    );
+  }
+  if (host.which("docker") === null)
+    throw refuse("There is no docker on the PATH: install a Docker engine, or use a hosted Ubuntu runner.");
+  const docker = await host.run(["docker", "version", "--format", "{{.Server.Version}}"], {
+    allowFailure: true,
+    timeout: 6e4
+  });
+  if (docker.exitCode !== 0) {
+    const words = docker.stderr.trim().split("\n").pop() ?? "";
+    throw refuse(
+      `The Docker engine does not answer: ${words || "docker version failed"} Start it, or add the user ${host.user.name} to the group docker.`
+    );
+  }
+  const { bavail, bsize } = statfsSync2(outputDir);
+  if (bavail * bsize < LEAST_FREE) {
+    throw refuse(
+      `${outputDir} has ${formatBytes(bavail * bsize)} free, but at least ${formatBytes(LEAST_FREE)} are needed. Set output-dir to a folder on a larger disk.`
+    );
+  }
+}
+var refuse = (message) => new ActionError(message, "Unsuitable machine");
+
+// src/report.ts
+import { writeFileSync as writeFileSync3 } from "node:fs";
+function writeReport(report, path) {
+  writeFileSync3(path, `${JSON.stringify(report, null, 2)}
+`);
+}
+function startCommand(path) {
+  const format = { raw: "raw", qcow2: "qcow2", vmdk: "vmdk", vdi: "vdi", vhd: "vpc", vhdx: "vhdx" }[path.split(".").pop() ?? ""];
+  if (format === void 0) return null;
+  return quoteArgv([
+    "qemu-system-x86_64",
+    "-m",
+    "1024",
+    "-nographic",
+    "-drive",
+    `file=${path.replaceAll(",", ",,")},format=${format},if=virtio`
+  ]);
+}
+var table = (head, rows) => [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+function summaryMarkdown(report, artifacts) {
+  const { disk, boot } = report;
+  const cell = markdownCell;
+  const links = new Map(artifacts.map((artifact) => [artifact.name, artifact.url]));
+  const booted = boot.result === "passed" ? `passed in ${formatSeconds(boot.seconds ?? 0)} under ${boot.accelerator?.toUpperCase()}: ${cell(boot.evidence ?? "")}` : "skipped (boot-test: false)";
+  const facts = table(
+    ["", ""],
+    [
+      ["Source", cell(report.source)],
+      ["Distribution", cell(report.distribution)],
+      ["Kernel", report.kernels.map(cell).join(", ")],
+      ["Init", cell(report.init)],
+      ["Disk", `${formatBytes(disk.sizeBytes)}, MBR, disk id ${disk.diskId}`],
+      ["Boot check", booted]
+    ]
+  );
+  const partitions = table(
+    ["Partition", "Bootable", "First sector", "Sectors", "Size", "Type", "UUID"],
+    [
+      [
+        "1",
+        "yes",
+        `${disk.partition.startSector}`,
+        `${disk.partition.sectors}`,
+        formatBytes(disk.partition.sectors * SECTOR),
+        disk.filesystem,
+        disk.uuid
+      ]
+    ]
+  );
+  const files = table(
+    ["File", "Size", "SHA-256"],
+    report.files.map((file) => {
+      const url = links.get(file.name);
+      return [
+        url === void 0 ? cell(file.name) : `[${cell(file.name)}](${url})`,
+        formatBytes(file.size),
+        `\`${file.sha256}\``
+      ];
+    })
+  );
+  const stages = table(
+    ["Stage", "Seconds"],
+    [
+      ...report.stages.map((stage) => [stage.name, stage.seconds.toFixed(1)]),
+      ["**Total**", `**${report.totalSeconds.toFixed(1)}**`]
+    ]
+  );
+  return `${[
+    `## ${cell(report.name)}: disk image ${boot.result === "passed" ? "boots" : "made"}`,
+    facts,
+    "### Partition table",
+    partitions,
+    "### Files",
+    files,
+    "### How to start it",
+    instructions(report),
+    "### Time",
+    stages
+  ].join("\n\n")}
+`;
+}
+function instructions(report) {
+  const commands = [];
+  const named = (extension) => report.files.find((file) => file.name.endsWith(extension))?.name;
+  const first = report.files.map((file) => startCommand(file.name)).find((command) => command !== null);
+  if (first)
+    commands.push("# A virtual machine with its serial console in this terminal (Ctrl-A X ends it)", first);
+  const raw = named(".raw");
+  if (raw)
+    commands.push(
+      "# A real disk or USB stick: everything on it is overwritten",
+      quoteArgv(["sudo", "dd", `if=${raw}`, "of=/dev/sdX", "bs=4M", "conv=fsync", "status=progress"])
+    );
+  const vdi = named(".vdi");
+  if (vdi) {
+    commands.push(
+      "# VirtualBox",
+      quoteArgv(["VBoxManage", "createvm", "--name", report.name, "--ostype", "Linux_64", "--register"]),
+      quoteArgv(["VBoxManage", "storagectl", report.name, "--name", "SATA", "--add", "sata"]),
+      quoteArgv([
+        "VBoxManage",
+        "storageattach",
+        report.name,
+        "--storagectl",
+        "SATA",
+        "--port",
+        "0",
+        "--type",
+        "hdd",
+        "--medium",
+        vdi
+      ])
+    );
+  }
+  const packed = report.files.find((file) => /\.(zst|gz|xz)$/.test(file.name))?.name;
+  if (packed)
+    commands.push(
+      "# Compressed files are unpacked first",
+      quoteArgv([
+        { zst: "unzstd", gz: "gunzip", xz: "unxz" }[packed.split(".").pop() ?? ""] ?? "unzstd",
+        packed
+      ])
+    );
+  if (commands.length === 0) return "Attach the image as the disk of a new machine with BIOS firmware.";
+  return ["```sh", ...commands, "```"].join("\n");
+}
+var failureMarkdown = (title, message) => `## ${markdownCell(title)}
+
+${fenced(stripTerminal(message))}
+`;
+function fenced(text) {
+  const fence = "`".repeat(Math.max(3, ...(text.match(/`+/g) ?? []).map((run2) => run2.length + 1)));
+  return `${fence}text
+${text}
+${fence}`;
+}
+async function addSummary(markdown) {
+  if (!process.env.GITHUB_STEP_SUMMARY) return;
+  await summary.addRaw(markdown).write();
+}
+
+// src/distro/families.ts
+var apt = (packages) => `RUN apt-get update && apt-get install -y --no-install-recommends ${packages}`;
+var FAMILIES = [
+  {
+    name: "Ubuntu",
+    ids: ["ubuntu"],
+    // Ubuntu's kernel only recommends initramfs-tools: without recommends there is no initrd unless it is named.
+    kernelLine: apt("linux-image-virtual initramfs-tools"),
+    initLine: apt("systemd-sysv")
+  },
+  {
+    name: "Kali",
+    ids: ["kali"],
+    kernelLine: apt("linux-image-amd64"),
+    initLine: apt("systemd-sysv")
+  },
+  {
+    name: "Debian",
+    ids: ["debian"],
+    kernelLine: apt("linux-image-amd64"),
+    initLine: apt("systemd-sysv")
+  },
+  {
+    name: "Alpine",
+    ids: ["alpine"],
+    kernelLine: "RUN apk add --no-cache linux-virt",
+    initLine: "RUN apk add --no-cache alpine-base"
+  },
+  {
+    name: "Fedora",
+    ids: ["fedora", "rhel", "centos", "rocky", "almalinux"],
+    kernelLine: `RUN dnf install -y kernel-core dracut && dracut --force --no-hostonly --add-drivers 'virtio_blk virtio_pci virtio_scsi ahci nvme ext4' --kver "$(ls /usr/lib/modules)" "/boot/initramfs-$(ls /usr/lib/modules).img"`,
+    initLine: "RUN dnf install -y systemd"
+  },
+  {
+    name: "Arch",
+    ids: ["arch"],
+    kernelLine: "RUN pacman -Sy --noconfirm linux mkinitcpio && mkinitcpio -P -S autodetect",
+    initLine: "RUN pacman -Sy --noconfirm systemd-sysvcompat"
+  },
+  {
+    name: "openSUSE",
+    ids: ["opensuse", "opensuse-leap", "opensuse-tumbleweed", "suse", "sles"],
+    kernelLine: "RUN zypper --non-interactive install kernel-default-base dracut && dracut --force --no-hostonly --regenerate-all",
+    initLine: "RUN zypper --non-interactive install systemd-sysvinit"
+  }
+];
+function familyOf(distribution) {
+  for (const id of [distribution.id, ...distribution.like]) {
+    const family = FAMILIES.find((candidate) => candidate.ids.includes(id));
+    if (family) return family;
+  }
+  return null;
+}
+
+// src/distro/init.ts
+var INIT_PATHS = ["sbin/init", "etc/init", "bin/init"];
+function findInit(index) {
+  for (const path of INIT_PATHS) {
+    const program = index.resolve(path);
+    if (program !== null && index.entry(program)?.kind === "f") {
+      return { path: `/${path}`, program, system: classify(index, program) };
+    }
+  }
+  return null;
+}
+function classify(index, program) {
+  const name = program.split("/").pop() ?? "";
+  const has = (path) => index.kind(path) !== null;
+  if (name === "systemd") return "systemd";
+  if (name === "openrc-init") return "openrc";
+  if (name.startsWith("runit")) return "runit";
+  if (has("sbin/openrc") || has("usr/bin/openrc")) return "openrc";
+  if (name === "busybox") return "busybox";
+  if (has("sbin/telinit") || has("etc/inittab")) return "sysvinit";
+  return "other";
+}
+
+// src/distro/kernels.ts
+var KERNEL_NAMES = [
+  /^vmlinuz-(.+)$/,
+  // Debian, Ubuntu, Kali, Fedora, Alpine (flavour), Arch (package), openSUSE
+  /^kernel-(.+)$/,
+  // Gentoo
+  /^vmlinuz()$/,
+  /^bzImage()$/
+];
+var initrdNames = (version) => version === "" ? ["initrd.img", "initrd", "initramfs.img", "initramfs"] : [
+  `initrd.img-${version}`,
+  // Debian family
+  `initramfs-${version}.img`,
+  // Fedora family, Arch
+  `initramfs-${version}`,
+  // Alpine
+  `initrd-${version}`,
+  // openSUSE
+  `initrd-${version}.img`
+];
+var NOT_A_KERNEL = /rescue|\.(hmac|old|sig|config|bak)$|^0-/;
+var KERNEL_PLACES = ["/boot/vmlinuz-*", "/boot/*/*/linux", "/vmlinuz", "/usr/lib/modules/*/vmlinuz"];
+function findKernels(index) {
+  const kernels = /* @__PURE__ */ new Map();
+  const add = (path, version, initrds) => {
+    const real = fileAt(index, path);
+    if (real === null || kernels.has(real)) return;
+    const initrd = initrds.map((candidate) => fileAt(index, candidate)).find((found) => found !== null) ?? null;
+    kernels.set(real, { path: real, version: fullVersion(index, version), initrd });
+  };
+  const bootNames = index.list("boot");
+  const isLink = (name) => index.entry(index.resolve(`boot/${name}`, "keep") ?? "")?.kind === "l";
+  for (const name of [...bootNames].sort((a, b) => Number(isLink(a)) - Number(isLink(b)))) {
+    const version = NOT_A_KERNEL.test(name) ? void 0 : KERNEL_NAMES.map((shape) => shape.exec(name)?.[1]).find((found) => found !== void 0);
+    if (version === void 0) continue;
+    const suffix = versionOfTarget(index, `boot/${name}`, version);
+    add(
+      `boot/${name}`,
+      suffix,
+      [...initrdNames(suffix), ...isLink(name) ? initrdNames("") : []].map((initrd) => `boot/${initrd}`)
+    );
+  }
+  for (const machine of bootNames.filter((name) => /^[0-9a-f]{32}$/.test(name))) {
+    for (const version of index.list(`boot/${machine}`)) {
+      const folder = `boot/${machine}/${version}`;
+      add(`${folder}/linux`, version, [`${folder}/initrd`, `${folder}/initrd.img`]);
+    }
+  }
+  add("vmlinuz", versionOfTarget(index, "vmlinuz", ""), ["initrd.img", "boot/initrd.img"]);
+  const known = new Set([...kernels.values()].map((kernel) => kernel.version));
+  for (const version of moduleVersions(index)) {
+    if (known.has(version)) continue;
+    const folder = `usr/lib/modules/${version}`;
+    const place = index.kind(folder) === "d" ? folder : `lib/modules/${version}`;
+    const initrds = [
+      ...initrdNames(version).map((name) => `boot/${name}`),
+      `${place}/initrd`,
+      `${place}/initramfs.img`
+    ];
+    add(`${place}/vmlinuz`, version, initrds);
+  }
+  return [...kernels.values()].sort((a, b) => compareVersions(b.version, a.version));
+}
+var moduleVersions = (index) => [
+  ...new Set(
+    [...index.list("usr/lib/modules"), ...index.list("lib/modules")].filter((name) => /^\d/.test(name))
+  )
+];
+function fileAt(index, path) {
+  const real = index.resolve(path);
+  return real !== null && index.entry(real)?.kind === "f" ? real : null;
+}
+function versionOfTarget(index, path, version) {
+  if (version !== "") return version;
+  const target = index.resolve(path)?.split("/").pop() ?? "";
+  return /^vmlinuz-(.+)$/.exec(target)?.[1] ?? "";
+}
+function fullVersion(index, version) {
+  if (/^\d/.test(version)) return version;
+  const all = moduleVersions(index);
+  const fitting = all.filter((candidate) => candidate.endsWith(`-${version}`));
+  if (fitting.length === 1) return fitting[0] ?? version;
+  return all.length === 1 ? all[0] ?? version : version;
+}
+
+// src/distro/os-release.ts
+async function readDistribution(container) {
+  for (const path of ["etc/os-release", "usr/lib/os-release"]) {
+    const real = container.index.resolve(path);
+    const content = real === null ? null : await container.read(real, 64 * 1024);
+    if (content) return parseOsRelease(content.toString("utf8"));
+  }
+  return { id: "", like: [], version: "", name: "an unknown distribution" };
+}
+function parseOsRelease(text) {
+  const values = /* @__PURE__ */ new Map();
+  for (const line of text.split("\n")) {
+    const match = /^\s*([A-Z][A-Z0-9_]*)=(.*?)\s*$/.exec(line);
+    if (match?.[1] !== void 0 && match[2] !== void 0) values.set(match[1], unquote(match[2]));
+  }
+  const value = (name) => values.get(name) ?? "";
+  return {
+    id: value("ID").toLowerCase(),
+    like: value("ID_LIKE").toLowerCase().split(/\s+/).filter(Boolean),
+    version: value("VERSION_ID"),
+    name: value("PRETTY_NAME") || [value("NAME"), value("VERSION")].filter(Boolean).join(" ") || "an unnamed distribution"
+  };
+}
+function unquote(text) {
+  const quoted = /^(["'])(.*)\1$/.exec(text);
+  if (!quoted) return text;
+  return quoted[1] === "'" ? quoted[2] ?? "" : (quoted[2] ?? "").replace(/\\(["\\$`])/g, "$1");
+}
+
+// src/rootfs.ts
+var EM_X86_64 = 62;
+var ELF_MACHINES = { 3: "x86", 40: "arm", 62: "x86-64", 183: "arm64", 243: "riscv" };
+async function findSystem(container) {
+  const { index } = container;
+  const distribution = await readDistribution(container);
+  const family = familyOf(distribution);
+  const init = findInit(index);
+  const [newest, ...older] = findKernels(index);
+  const missing = [];
+  if (newest === void 0) {
+    const found = index.list("boot");
+    missing.push(
+      `No kernel in the image: looked for ${KERNEL_PLACES.join(", ")}; ${found.length > 0 ? `/boot holds ${found.slice(0, 10).join(", ")}` : "/boot is empty or absent"}.`
+    );
+  }
+  if (init === null)
+    missing.push(`No init in the image: looked for ${INIT_PATHS.map((path) => `/${path}`).join(", ")}.`);
+  if (newest === void 0 || init === null) {
+    const lines = family && [newest === void 0 ? family.kernelLine : "", init === null ? family.initLine : ""].filter(Boolean);
+    const advice = lines ? `The image is ${distribution.name}; add to the Dockerfile:
+${lines.join("\n")}` : `The image is ${distribution.name}; install a kernel with its initrd and an init system in the Dockerfile.`;
+    throw new ActionError([...missing, advice].join("\n"), "Not a bootable system");
+  }
+  await checkArchitecture(container, init);
+  info(`Distribution: ${distribution.name}`);
+  info(`Kernel: ${newest.version} (/${newest.path})`);
+  info(`Initrd: ${newest.initrd === null ? "none" : `/${newest.initrd}`}`);
+  for (const kernel of older) info(`Older kernel, in the boot menu: ${kernel.version} (/${kernel.path})`);
+  info(
+    `Init: ${init.path} (${init.system}${init.path === `/${init.program}` ? "" : `, /${init.program}`})`
+  );
+  return { distribution, kernels: [newest, ...older], init };
+}
+async function checkArchitecture(container, init) {
+  const header = await container.read(init.program, 20);
+  if (header === null || header.length < 20)
+    throw new ActionError(`/${init.program}, the init, is empty.`, "Not a bootable system");
+  const isElf = header.subarray(0, 4).equals(Buffer.from("\x7FELF", "latin1"));
+  const machine = isElf ? header.readUInt16LE(18) : null;
+  if (machine !== null && machine !== EM_X86_64) {
+    throw new ActionError(
+      `The image is built for ${ELF_MACHINES[machine] ?? `ELF machine ${machine}`} (/${init.program}), but the disk is for an x86-64 machine. Build with --platform linux/amd64 or use an amd64 base image.`,
+      "Wrong architecture"
+    );
+  }
+}
+
+// src/stages.ts
+var Stages = class {
+  times = [];
+  async run(name, work) {
+    startGroup(name);
+    const begin = performance.now();
+    try {
+      return await work();
+    } finally {
+      const seconds = (performance.now() - begin) / 1e3;
+      this.times.push({ name, seconds });
+      info(`${name}: ${formatSeconds(seconds)}`);
+      endGroup();
+    }
+  }
+};
+
+// src/state.ts
+var RUN = "run";
+var PACKAGES = "packages";
+var saveRun = (runId) => saveState(RUN, runId);
+var savedRun = () => getState(RUN) || null;
+var savePackagesLater = (cache) => saveState(PACKAGES, JSON.stringify(cache));
+function savedPackages() {
+  const state = getState(PACKAGES);
+  return state ? JSON.parse(state) : null;
+}
+
+// src/tools.ts
+import { createHash as createHash2 } from "node:crypto";
+import { existsSync as existsSync3, mkdirSync as mkdirSync3, readdirSync, readFileSync as readFileSync3, rmSync as rmSync4 } from "node:fs";
+import { tmpdir as tmpdir2 } from "node:os";
+import { join as join7 } from "node:path";
+function neededTools(inputs) {
+  const program = (name, pkg) => ({ program: name, package: pkg });
+  const compresses = (compression) => inputs.formats.some((format) => format.compression === compression);
+  const converts = inputs.boot !== null || inputs.formats.some((format) => format.container !== "raw");
+  return [
+    program("extlinux", "extlinux"),
+    { file: "mbr.bin", places: MBR_PLACES, package: "syslinux-common" },
+    {
+      file: "menu.c32",
+      places: MODULE_FOLDERS.map((folder) => `${folder}/menu.c32`),
+      package: "syslinux-common"
+    },
+    program("sfdisk", "fdisk"),
+    program("mke2fs", "e2fsprogs"),
+    program("losetup", "mount"),
+    program("tar", "tar"),
+    program("find", "findutils"),
+    ...inputs.rootPassword === null ? [] : [program("openssl", "openssl")],
+    ...converts ? [program("qemu-img", "qemu-utils")] : [],
+    ...inputs.boot === null ? [] : [program("qemu-system-x86_64", "qemu-system-x86")],
+    ...compresses("zst") ? [program("zstd", "zstd")] : [],
+    ...compresses("gz") ? [program("pigz", "pigz")] : [],
+    ...compresses("xz") ? [program("xz", "xz-utils")] : []
+  ];
+}
+var namesOf = (tools) => tools.map((tool) => "program" in tool ? tool.program : tool.file).join(", ");
+var packagesOf = (tools) => [...new Set(tools.map((tool) => tool.package))].sort();
+var bootCodePath = () => MBR_PLACES.find((place) => existsSync3(place)) ?? MBR_PLACES[0];
+var moduleFolder = () => MODULE_FOLDERS.find((folder) => existsSync3(join7(folder, "menu.c32"))) ?? null;
+function isPresent(host, tool) {
+  return "program" in tool ? host.which(tool.program) !== null : tool.places.some((place) => existsSync3(place));
+}
+var packageFolder = {
+  path: () => join7(process.env.RUNNER_TEMP || tmpdir2(), "docker-to-disk-apt"),
+  remove: () => rmSync4(packageFolder.path(), { recursive: true, force: true })
+};
+var APT_OPTIONS = [
+  ...["-o", "Acquire::Retries=3", "-o", "Acquire::http::Timeout=20", "-o", "Acquire::https::Timeout=20"],
+  ...["-o", "DPkg::Lock::Timeout=120", "-o", "APT::Install-Recommends=false"]
+];
+var APT_ENV = { DEBIAN_FRONTEND: "noninteractive", NEEDRESTART_SUSPEND: "1" };
+var APT_LIMIT = 5 * 6e4;
+function missingTools(host, inputs) {
+  const missing = neededTools(inputs).filter((tool) => !isPresent(host, tool));
+  if (missing.length === 0) return [];
+  const words = `Missing on this machine: ${namesOf(missing)}`;
+  if (!inputs.installTools) {
+    const command = `sudo apt-get install ${packagesOf(missing).join(" ")}`;
+    throw new ActionError(
+      `${words}. Set install-tools to true, or install them before: ${command}`,
+      "Missing programs"
+    );
+  }
+  if (host.which("apt-get") === null) {
+    throw new ActionError(
+      `${words}; it has no apt-get to install them with. Install them by hand, or use a Debian or Ubuntu runner.`,
+      "Missing programs"
+    );
+  }
+  return missing;
+}
+async function installTools(host, missing, onLine) {
+  if (missing.length === 0) return { installed: [], source: "present", save: null };
+  const packages = packagesOf(missing);
+  onLine(`Missing: ${namesOf(missing)}`);
+  const folder = packageFolder.path();
+  mkdirSync3(folder, { recursive: true });
+  const cache = { folder, key: cacheKey(packages) };
+  const restored = await restorePackages(cache, onLine);
+  if (restored && await installFiles(host, folder, onLine) && missing.every((tool) => isPresent(host, tool))) {
+    return { installed: packages, source: "cache", save: null };
+  }
+  await installFromNetwork(host, packages, folder, onLine);
+  const still = missing.filter((tool) => !isPresent(host, tool));
+  if (still.length > 0) {
+    throw new ActionError(
+      `Installed ${packages.join(", ")}, but ${namesOf(still)} is still missing.`,
+      "Missing programs"
+    );
+  }
+  return { installed: packages, source: "network", save: restored ? null : cache };
+}
+function cacheKey(packages) {
+  const { ImageOS, ImageVersion } = process.env;
+  const machine = ImageOS ? `${ImageOS}-${ImageVersion ?? ""}` : osRelease();
+  const hash = createHash2("sha256").update(packages.join(" ")).digest("hex").slice(0, 16);
+  return `docker-to-disk-apt-${machine}-${process.arch}-${hash}`;
+}
+function osRelease() {
+  try {
+    const text = readFileSync3("/etc/os-release", "utf8");
+    const value = (name) => new RegExp(`^${name}="?([^"\\n]*)`, "m").exec(text)?.[1] ?? "";
+    return `${value("ID")}-${value("VERSION_ID")}`;
+  } catch {
+    return "unknown";
+  }
+}
+async function restorePackages({ folder, key }, onLine) {
+  try {
+    const cache = await import("./cache-55NDXAYW.mjs");
+    if (!cache.isFeatureAvailable()) return false;
+    const hit = await cache.restoreCache(packagePaths(folder), key);
+    onLine(hit ? `Restored the packages from the cache (${key})` : `The cache has no packages (${key})`);
+    return hit !== void 0;
+  } catch (error2) {
+    onLine(`The cache does not answer: ${inert(messageOf(error2))}`);
+    return false;
+  }
+}
+async function savePackages({ folder, key }) {
+  try {
+    const cache = await import("./cache-55NDXAYW.mjs");
+    if (!cache.isFeatureAvailable() || debFiles(folder).length === 0) return;
+    await cache.saveCache(packagePaths(folder), key);
+    info(`Saved the packages of the installed programs (${key}).`);
+  } catch (error2) {
+    info(`The packages were not saved: ${inert(messageOf(error2))}`);
+  }
+}
+var packagePaths = (folder) => [join7(folder, "*.deb")];
+var debFiles = (folder) => readdirSync(folder).filter((name) => name.endsWith(".deb")).map((name) => join7(folder, name));
+async function installFiles(host, folder, onLine) {
+  const files = debFiles(folder);
+  if (files.length === 0) return false;
+  const installed = await apt2(host, ["install", "--yes", "--no-download", "--", ...files], onLine);
+  if (!installed) onLine("The packages from the cache do not fit this machine.");
+  return installed;
+}
+async function installFromNetwork(host, packages, folder, onLine) {
+  for (const attempt2 of [1, 2]) {
+    const updated = await apt2(host, ["update"], onLine);
+    const keep = ["-o", `Dir::Cache::archives=${folder}`, "-o", "APT::Keep-Downloaded-Packages=true"];
+    if (await apt2(host, ["install", "--yes", ...keep, "--", ...packages], onLine)) return;
+    if (attempt2 === 2) {
+      throw new ActionError(
+        `apt-get could not install ${packages.join(", ")}${updated ? "" : ", and its package lists could not be updated"}. Its output is in the log above; install them before this step if the machine has no network.`,
+        "Missing programs"
+      );
+    }
+  }
+}
+async function apt2(host, args, onLine) {
+  try {
+    const result = await host.runAsRoot(["apt-get", "-qq", ...APT_OPTIONS, ...args], {
+      env: APT_ENV,
+      timeout: APT_LIMIT,
+      allowFailure: true,
+      onLine: (line) => onLine(inert(line))
+    });
+    return result.exitCode === 0;
+  } catch (error2) {
+    if (host.cancelled.aborted) throw error2;
+    onLine(messageOf(error2));
+    return false;
+  }
+}
+
+// src/undo.ts
+import { randomBytes as randomBytes3 } from "node:crypto";
+import { mkdirSync as mkdirSync4, readdirSync as readdirSync2, readFileSync as readFileSync4, renameSync as renameSync2, rmdirSync, rmSync as rmSync5, writeFileSync as writeFileSync4 } from "node:fs";
+import { homedir } from "node:os";
+import { join as join8 } from "node:path";
+var RETRIES = 8;
+var journalFolder = () => join8(process.env.XDG_STATE_HOME || join8(homedir(), ".local", "state"), "docker-to-disk");
+var Undo = class _Undo {
+  constructor(runId, host, resources) {
+    this.runId = runId;
+    this.host = host;
+    this.#resources = [...resources];
+  }
+  runId;
+  host;
+  #resources;
+  /** Begins the journal of a new run of this process. */
+  static begin(host) {
+    const undo = new _Undo(randomBytes3(6).toString("hex"), host, []);
+    mkdirSync4(journalFolder(), { recursive: true, mode: 448 });
+    undo.#write();
+    return undo;
+  }
+  /** The journal that the run left, or null if it gave everything back. */
+  static resume(runId, host) {
+    const journal = readJournal(runId);
+    return journal && new _Undo(runId, host, journal.resources);
+  }
+  /** Journals of runs on this machine whose process is gone. */
+  static abandoned(host) {
+    let names;
+    try {
+      names = readdirSync2(journalFolder());
+    } catch {
+      return [];
+    }
+    return names.filter((name) => name.endsWith(".json")).map((name) => name.slice(0, -".json".length)).filter((runId) => {
+      const owner = readJournal(runId)?.owner;
+      return owner !== void 0 && identify(owner.pid)?.startTime !== owner.startTime;
+    }).map((runId) => _Undo.resume(runId, host)).filter((undo) => undo !== null);
+  }
+  /** Notes a resource that is about to be taken. */
+  register(resource) {
+    this.#resources.push(resource);
+    this.#write();
+  }
+  /** Gives one resource back and forgets it. Throws if that fails; it is then still registered. */
+  async release(resource) {
+    await release(this.host, resource);
+    this.#resources = this.#resources.filter((other) => other !== resource);
+    this.#write();
+  }
+  /** Forgets a resource that became a result. */
+  keep(resource) {
+    this.#resources = this.#resources.filter((other) => other !== resource);
+    this.#write();
+  }
+  /**
+   * Gives everything back, newest first, whatever fails on the way.
+   * @returns a sentence for each resource that could not be given back; these stay in the journal
+   */
+  async releaseAll() {
+    const problems = [];
+    await endProcesses(this.host, this.runId);
+    for (const resource of this.#resources.toReversed()) {
+      try {
+        await this.release(resource);
+      } catch (error2) {
+        problems.push(`${describe(resource)} could not be released: ${messageOf(error2)}`);
+      }
+    }
+    if (problems.length === 0) rmSync5(journalPath(this.runId), { force: true });
+    return problems;
+  }
+  #write() {
+    const owner = identify(process.pid);
+    if (!owner) return;
+    const path = journalPath(this.runId);
+    writeFileSync4(`${path}.new`, JSON.stringify({ owner, resources: this.#resources }), {
+      mode: 384
+    });
+    renameSync2(`${path}.new`, path);
+  }
+};
+var journalPath = (runId) => join8(journalFolder(), `${runId}.json`);
+function readJournal(runId) {
+  if (!/^[0-9a-f]{12}$/.test(runId)) return null;
+  try {
+    return JSON.parse(readFileSync4(journalPath(runId), "utf8"));
+  } catch {
+    return null;
+  }
+}
+function identify(pid) {
+  try {
+    const boot = readFileSync4("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    const fields = readFileSync4(`/proc/${pid}/stat`, "utf8").split(") ").pop()?.split(" ");
+    return { pid, startTime: `${boot}/${fields?.[19]}`, boot };
+  } catch {
+    return null;
+  }
+}
+function describe(resource) {
+  switch (resource.kind) {
+    case "container":
+      return `container ${resource.name}`;
+    case "mount":
+      return `mount ${resource.target}`;
+    case "loop":
+      return `loop device of ${resource.file}`;
+    case "folder":
+    case "empty-folder":
+      return `folder ${resource.path}`;
+    case "mode":
+      return `mode of ${resource.path}`;
+  }
+}
+async function release(host, resource) {
+  const options = { evenIfCancelled: true, timeout: 6e4 };
+  switch (resource.kind) {
+    case "container": {
+      const removed = await host.run(["docker", "rm", "--force", "--volumes", resource.name], {
+        ...options,
+        allowFailure: true
+      });
+      if (removed.exitCode !== 0 && !/No such container/i.test(removed.stderr))
+        throw new Error(removed.stderr.trim());
+      return;
+    }
+    case "mount":
+      await retry(async () => {
+        if (mountedBelow(resource.target).length === 0) return;
+        await host.runAsRoot(["umount", resource.target], options);
+      });
+      return;
+    case "loop":
+      await retry(async () => {
+        const listed = await host.runAsRoot(
+          ["losetup", "--associated", resource.file, "--noheadings", "--output", "NAME"],
+          options
+        );
+        for (const device of listed.stdout.split("\n").filter(Boolean)) {
+          await host.runAsRoot(["losetup", "--detach", device.trim()], options);
+        }
+      });
+      return;
+    case "folder": {
+      const mounts = mountedBelow(resource.path);
+      if (mounts.length > 0) throw new Error(`${mounts.join(", ")} is still mounted`);
+      rmSync5(resource.path, { recursive: true, force: true });
+      return;
+    }
+    case "empty-folder":
+      try {
+        rmdirSync(resource.path);
+      } catch (error2) {
+        if (!["ENOTEMPTY", "ENOENT"].includes(error2.code ?? "")) throw error2;
+      }
+      return;
+    case "mode":
+      await host.runAsRoot(["chmod", resource.mode, resource.path], options);
+  }
+}
+function mountedBelow(path) {
+  return readFileSync4("/proc/self/mountinfo", "utf8").split("\n").map(
+    (line) => line.split(" ")[4]?.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)))
+  ).filter((target) => target !== void 0 && (target === path || target.startsWith(`${path}/`))).map((target) => target).reverse();
+}
+async function retry(action) {
+  for (let attempt2 = 1; ; attempt2++) {
+    try {
+      return await action();
+    } catch (error2) {
+      if (attempt2 === RETRIES) throw error2;
+      await new Promise((resolve2) => setTimeout(resolve2, 100 * attempt2));
+    }
+  }
+}
+async function endProcesses(host, runId) {
+  for (const signal of ["TERM", "KILL"]) {
+    const pids = processesNaming(runId);
+    if (pids.length === 0) return;
+    await host.runAsRoot(["kill", `-${signal}`, "--", ...pids], { allowFailure: true, evenIfCancelled: true });
+    const deadline = Date.now() + 3e3;
+    while (processesNaming(runId).length > 0 && Date.now() < deadline) {
+      await new Promise((resolve2) => setTimeout(resolve2, 50));
+    }
+  }
+}
+function processesNaming(text) {
+  return readdirSync2("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid).filter((pid) => {
+    try {
+      return readFileSync4(`/proc/${pid}/cmdline`, "latin1").includes(text);
+    } catch {
+      return false;
+    }
+  });
+}
+
+// src/main.ts
+async function main() {
+  const cancellation = new AbortController();
+  const cancel = (signal) => cancellation.abort(new ActionError(`Cancelled by ${signal}.`, "Cancelled"));
+  process.on("SIGINT", cancel).on("SIGTERM", cancel);
+  process.on("uncaughtException", (error2) => cancellation.abort(error2));
+  let undo = null;
+  try {
+    const inputs = readInputs();
+    const host = new Host(cancellation.signal);
+    undo = Undo.begin(host);
+    saveRun(undo.runId);
+    await makeImage(host, undo, inputs);
+  } catch (error2) {
+    await fail(error2);
+  }
+  for (const problem of await undo?.releaseAll() ?? [])
+    warning(inert(problem), { title: "Not cleaned up" });
+}
+async function fail(error2) {
+  const title = error2 instanceof ActionError ? error2.title : "docker-to-disk failed";
+  error(messageOf(error2).split("\n").map(inert).join("\n"), { title });
+  if (!(error2 instanceof ActionError) && error2 instanceof Error) info(inert(error2.stack ?? ""));
+  process.exitCode = ExitCode.Failure;
+  await addSummary(failureMarkdown(title, messageOf(error2))).catch(() => {
+  });
+}
+async function makeImage(host, undo, inputs) {
+  const stages = new Stages();
+  const outputDir = makeOutputDir(undo, inputs);
+  const workDir = join9(outputDir, `.docker-to-disk-${undo.runId}`);
+  const disk = join9(workDir, "disk.raw");
+  const serialLog = join9(outputDir, `${inputs.name}.console.log`);
+  const run2 = { host, undo, inputs, stages, outputDir, workDir, disk, serialLog };
+  const tools = new BackgroundTools(host, await stages.run("Preflight", () => prepare(run2)));
+  try {
+    const image = await stages.run("Container image", () => obtainImage(host, inputs, workDir));
+    const container = await stages.run("File tree", () => openTree(run2, image));
+    const system = await stages.run("Root filesystem", () => findSystem(container));
+    await stages.run("Tools", () => tools.finish());
+    const { plan, mounted } = await stages.run("Disk", () => makeDisk(run2, container, system));
+    await stages.run("Boot loader", () => makeBootable(run2, container, plan, mounted));
+    const made = await stages.run(
+      inputs.boot === null ? "Formats" : "Boot check and formats",
+      () => checkAndConvert(run2)
+    );
+    await publish(run2, { image, system, plan, ...made });
+  } finally {
+    await tools.settled();
+  }
+}
+function makeOutputDir(undo, { outputDir }) {
+  try {
+    if (outputDir !== null) {
+      mkdirSync5(outputDir, { recursive: true });
+      return outputDir;
+    }
+    const fresh = mkdtempSync(join9(process.env.RUNNER_TEMP || tmpdir3(), "docker-to-disk-"));
+    undo.register({ kind: "empty-folder", path: fresh });
+    return fresh;
+  } catch (error2) {
+    throw new ActionError(
+      `The output folder cannot be made: ${messageOf(error2)}. Set output-dir to a folder that can be written.`,
+      "No output folder"
+    );
+  }
+}
+async function prepare({ host, undo, inputs, outputDir, workDir }) {
+  for (const abandoned of Undo.abandoned(host)) {
+    info(`Cleaning up after a run on this machine that was killed (${abandoned.runId}).`);
+    for (const problem of await abandoned.releaseAll())
+      warning(inert(problem), { title: "Not cleaned up" });
+  }
+  await preflight(host, outputDir);
+  const missing = missingTools(host, inputs);
+  undo.register({ kind: "folder", path: workDir });
+  try {
+    mkdirSync5(workDir, { mode: 448 });
+  } catch (error2) {
+    throw new ActionError(`The output folder cannot be written: ${messageOf(error2)}.`, "No output folder");
+  }
+  return missing;
+}
+var BackgroundTools = class {
+  #work;
+  #print = null;
+  #held = [];
+  constructor(host, missing) {
+    this.#work = installTools(
+      host,
+      missing,
+      (line) => this.#print ? this.#print(line) : this.#held.push(line)
+    );
+    this.#work.catch(() => {
+    });
+  }
+  async finish() {
+    for (const line of this.#held) info(line);
+    this.#print = info;
+    const { installed, source, save } = await this.#work;
+    info(
+      source === "present" ? "All programs are present." : `Installed from the ${source}: ${installed.join(", ")}`
+    );
+    if (save) savePackagesLater(save);
+  }
+  /** Package managers are not interrupted by a failure elsewhere, which would leave half-installed packages. */
+  async settled() {
+    await this.#work.catch(() => {
+    });
+  }
+};
+async function openTree({ host, undo, workDir }, image) {
+  const container = await openContainer(host, undo, image, workDir);
+  const { inodes, bytes } = container.index.measure;
+  info(`${inodes} files and folders, ${formatBytes(bytes)}`);
+  return container;
+}
+async function makeDisk(run2, container, system) {
+  const { host, undo, inputs, workDir, disk } = run2;
+  const { index } = container;
+  const plan = planDisk(index.measure, inputs);
+  checkSpace(workDir, plan, index.measure, inputs);
+  info(
+    `Disk of ${formatBytes(plan.sizeBytes)}: MBR, disk id ${plan.diskId}, one bootable ${plan.filesystem} partition, UUID ${plan.uuid}`
+  );
+  const edits = planEdits({
+    index,
+    initSystem: system.init.system,
+    files: await readEditedFiles(container),
+    hostname: inputs.hostname,
+    fallbackHostname: isHostname(inputs.name) ? inputs.name : "localhost",
+    passwordHash: inputs.rootPassword === null ? null : await hashPassword(host, inputs.rootPassword),
+    // The last number makes fsck look at it first; what it cannot repair keeps the filesystem read-only.
+    rootMount: `UUID=${plan.uuid} / ${plan.filesystem} rw,relatime,errors=remount-ro 0 1`
+  });
+  const loader = planLoader(index, plan, system.kernels, { ...inputs, moduleFolder: moduleFolder() });
+  await createDisk(host, plan, disk);
+  const mounted = await mountDisk(host, undo, plan, disk, workDir);
+  await fillDisk(host, mounted, container, [...edits, ...loader]);
+  info(
+    `Written anew or removed in the image: ${[...edits, ...loader].map((edit) => `/${edit.path}`).join(", ")}`
+  );
+  return { plan, mounted };
+}
+async function makeBootable({ host, undo, disk }, container, plan, mounted) {
+  await installLoader(host, container.index, mounted.mountPoint);
+  await finishDisk(host, undo, plan, mounted);
+  writeBootCode(disk, bootCodePath());
+}
+async function checkAndConvert({
+  host,
+  undo,
+  inputs,
+  disk,
+  serialLog,
+  workDir
+}) {
+  const stop = new AbortController();
+  const converting = makeFormats(
+    new Host(AbortSignal.any([host.cancelled, stop.signal])),
+    disk,
+    inputs.formats,
+    inputs.name,
+    workDir
+  );
+  converting.catch(() => {
+  });
+  let boot = null;
+  try {
+    if (inputs.boot !== null) {
+      boot = await checkBoot(host, undo, { disk, boot: inputs.boot, serialLog, workDir });
+      info(
+        `The image boots: ${inert(boot.evidence)} after ${formatSeconds(boot.seconds)} under ${boot.accelerator.toUpperCase()}`
+      );
+    }
+    return { boot, files: await converting };
+  } catch (error2) {
+    stop.abort(error2);
+    await converting.catch(() => {
+    });
+    if (error2 instanceof BootFailure) await publishConsole(inputs, serialLog);
+    throw error2;
+  }
+}
+async function publishConsole({ uploadArtifact, retentionDays }, serialLog) {
+  setOutput("serial-log", serialLog);
+  if (!uploadArtifact) return;
+  try {
+    const { uploadFiles } = await import("./publish-IG7MJAUU.mjs");
+    await uploadFiles([serialLog], retentionDays, /* @__PURE__ */ new Map());
+  } catch (error2) {
+    warning(inert(messageOf(error2)), { title: "Console log not uploaded" });
+  }
+}
+async function publish(run2, made) {
+  const { host, inputs, stages, outputDir, workDir, serialLog } = run2;
+  const files = made.files.map(({ name, path, size, sha256 }) => ({
+    from: path,
+    name,
+    path: join9(outputDir, name),
+    size,
+    sha256
+  }));
+  const checksums = join9(outputDir, "SHA256SUMS");
+  const reportPath = join9(outputDir, `${inputs.name}.report.json`);
+  const report = () => {
+    const { system, plan, boot } = made;
+    return {
+      name: inputs.name,
+      source: inputs.source.kind === "image" ? inputs.source.reference : inputs.source.build.context,
+      distribution: system.distribution.name,
+      kernelVersion: system.kernels[0].version,
+      kernels: system.kernels.map((kernel) => kernel.version),
+      init: `${system.init.path} (${system.init.system})`,
+      disk: plan,
+      boot: {
+        result: boot === null ? "skipped" : "passed",
+        seconds: boot?.seconds ?? null,
+        accelerator: boot?.accelerator ?? null,
+        evidence: boot?.evidence ?? null
+      },
+      files: files.map(({ from: _, ...file }) => file),
+      stages: stages.times,
+      // The clock of performance.now() starts with the process.
+      totalSeconds: performance.now() / 1e3,
+      rootPrograms: host.rootPrograms
+    };
+  };
+  const artifacts = await stages.run("Publish", async () => {
+    for (const { from, path } of files) settle(from, path);
+    const sums = join9(workDir, `${inputs.name}.SHA256SUMS`);
+    writeChecksums(files, sums);
+    writeReport(report(), reportPath);
+    const uploaded = inputs.uploadArtifact ? await upload([...files.map((file) => file.path), sums, ...made.boot ? [serialLog] : [], reportPath]) : [];
+    settle(sums, checksums);
+    return uploaded;
+  });
+  async function upload(paths) {
+    const { uploadFiles } = await import("./publish-IG7MJAUU.mjs");
+    return uploadFiles(paths, inputs.retentionDays, new Map(files.map((file) => [file.path, file.sha256])));
+  }
+  const complete = report();
+  writeReport(complete, reportPath);
+  setOutputs(complete, artifacts, { checksums, reportPath, serialLog });
+  await addSummary(summaryMarkdown(complete, artifacts));
+  const start = files.map((file) => startCommand(file.path)).find((command) => command !== null);
+  info(`Made ${files.map((file) => file.path).join(", ")}${start ? `
+Start it with: ${start}` : ""}`);
+}
+function setOutputs(report, artifacts, paths) {
+  const [first] = report.files;
+  const artifact = artifacts.find(({ name }) => name === first?.name);
+  const outputs = {
+    image: first?.path ?? "",
+    files: [...report.files.map((file) => file.path), paths.checksums].join("\n"),
+    checksums: paths.checksums,
+    "size-bytes": first?.size ?? 0,
+    distribution: report.distribution,
+    "kernel-version": report.kernelVersion,
+    "boot-result": report.boot.result,
+    "boot-seconds": report.boot.seconds?.toFixed(1) ?? "",
+    accelerator: report.boot.accelerator ?? "",
+    "serial-log": report.boot.result === "passed" ? paths.serialLog : "",
+    report: paths.reportPath,
+    "artifact-id": artifact?.id ?? "",
+    "artifact-url": artifact?.url ?? "",
+    "artifact-digest": artifact?.digest ?? "",
+    artifacts: JSON.stringify(artifacts)
+  };
+  for (const [name, value] of Object.entries(outputs)) setOutput(name, value);
+}
+
+// src/post.ts
+async function post(runId) {
+  const host = new Host();
+  try {
+    for (const problem of await Undo.resume(runId, host)?.releaseAll() ?? []) {
+      warning(inert(problem), { title: "Not cleaned up" });
+    }
+    const packages = savedPackages();
+    if (packages) await savePackages(packages);
+  } catch (error2) {
+    warning(inert(messageOf(error2)), { title: "Post step" });
+  }
+  packageFolder.remove();
+}
+
+// src/index.ts
+var run = savedRun();
+await (run === null ? main() : post(run));
