@@ -3763,7 +3763,8 @@ async function preflight(host, outputDir) {
   }
   const inContainer = existsSync2("/.dockerenv") || existsSync2("/run/.containerenv");
   if (!host.isRoot) {
-    const sudo = host.which("sudo") && await host.run(["sudo", "-n", "true"], { allowFailure: true, timeout: 2e4 });
+    const argv = ["sudo", "-n", "true"];
+    const sudo = host.which("sudo") === null ? null : await host.run(argv, { allowFailure: true, timeout: 2e4 });
     if (sudo?.exitCode !== 0) {
       throw refuse(
         `The user ${host.user.name} is not root and has no passwordless sudo, which mounting the image needs. ` + (inContainer ? "The job runs in a container: remove container: from the job." : "Allow it in /etc/sudoers.d on a self-hosted runner.")
