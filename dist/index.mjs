@@ -40,10 +40,88 @@ import { join as join9 } from "node:path";
 // src/boot-check/boot-check.ts
 import { once } from "node:events";
 import { closeSync, createWriteStream, openSync, rmSync } from "node:fs";
-import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+
+// src/boot-check/machine.ts
+function qemuArgv(machine) {
+  const disk = {
+    driver: "qcow2",
+    "node-name": "disk",
+    // The overlay is thrown away: what the guest flushes need not reach the host's disk.
+    cache: { "no-flush": true },
+    file: { driver: "file", filename: machine.overlay }
+  };
+  return [
+    ...["qemu-system-x86_64", "-name", machine.name, "-nodefaults", "-no-user-config", "-display", "none"],
+    // Without graphics SeaBIOS speaks on the serial port, so that "No bootable device" is seen.
+    ...["-machine", "q35,graphics=off", "-accel", machine.accelerator === "tcg" ? "tcg,thread=multi" : "kvm"],
+    // All that a machine of today has: recent distributions are built for x86-64-v2 and v3.
+    ...["-cpu", machine.accelerator === "tcg" ? "max,la57=off" : "host"],
+    ...["-m", `${machine.memoryMiB}M`, "-smp", `${machine.cpus}`],
+    ...["-blockdev", JSON.stringify(disk), "-device", "virtio-blk-pci,drive=disk,bootindex=1"],
+    // A network that answers DHCP, so that nothing waits for an address, and leads nowhere: the guest is a stranger.
+    ...["-netdev", "user,id=net,restrict=on", "-device", "virtio-net-pci,netdev=net,romfile="],
+    ...["-device", "virtio-rng-pci", "-serial", "stdio"],
+    ...["-chardev", monitorSocket(machine.monitor), "-mon", "chardev=monitor,mode=control"],
+    // A machine that resets has not come up; with this it ends instead, and QMP tells which it was.
+    ...["-no-reboot", "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]
+  ];
+}
+var monitorSocket = (path) => `socket,id=monitor,path=${path.replaceAll(",", ",,")},server=on,wait=off`;
+var KVM_FAILURE = /KVM internal error|failed to initialize kvm|Could not access KVM|kvm.*(?:not supported|failed)|invalid accelerator kvm/i;
+
+// src/boot-check/monitor.ts
+import { createConnection } from "node:net";
 import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
+var RETRY = 50;
+var Monitor = class {
+  /** @param path of the socket that QEMU makes */
+  constructor(path) {
+    this.path = path;
+    this.#connect();
+  }
+  path;
+  #socket = null;
+  #reason = null;
+  #closed = false;
+  #finished = () => {
+  };
+  #ended = new Promise((resolve2) => {
+    this.#finished = resolve2;
+  });
+  /** Reason of QMP's SHUTDOWN event, such as `guest-reset` or `guest-shutdown`; null if QEMU gave none. */
+  async shutdownReason() {
+    await Promise.race([this.#ended, delay(500, void 0, { ref: false })]);
+    return this.#reason;
+  }
+  close() {
+    this.#closed = true;
+    this.#socket?.destroy();
+  }
+  #connect() {
+    if (this.#closed) return;
+    const socket = createConnection(this.path);
+    this.#socket = socket;
+    socket.on("connect", () => socket.write('{"execute":"qmp_capabilities"}\n'));
+    socket.on("error", () => setTimeout(() => this.#connect(), RETRY).unref());
+    socket.on("close", (hadError) => {
+      if (!hadError) this.#finished();
+    });
+    const lines = createInterface({ input: socket });
+    lines.on("error", () => {
+    });
+    lines.on("line", (line) => this.#hear(line));
+  }
+  #hear(line) {
+    try {
+      const message = JSON.parse(line);
+      if (message.event === "SHUTDOWN") this.#reason = message.data?.reason ?? null;
+    } catch {
+    }
+  }
+};
 
 // src/boot-check/console.ts
 import { StringDecoder } from "node:string_decoder";
@@ -79,7 +157,8 @@ var CAUSES = [
     id: "no-boot-device",
     summary: "The firmware found nothing to start on the disk.",
     advice: "The MBR or its active partition is damaged; nothing in the image should be able to do that: please report it.",
-    patterns: [/No bootable device/, /Boot failed: not a bootable disk/, /^Missing operating system/i]
+    patterns: [/Boot failed: not a bootable disk/],
+    prompts: [/No bootable device/, /^Missing operating system/i]
   },
   {
     id: "loader-broken",
@@ -87,10 +166,10 @@ var CAUSES = [
     advice: "Files in /boot/extlinux were changed after extlinux was installed, or the filesystem has features that it cannot read.",
     patterns: [
       /Failed to load ldlinux/,
-      /^Boot error/,
       /^boot: no DEFAULT or UI configuration directive found/i,
       /No DEFAULT or UI configuration/
-    ]
+    ],
+    prompts: [/^Boot error/]
   },
   {
     id: "kernel-not-loaded",
@@ -134,11 +213,11 @@ var CAUSES = [
     summary: "The initrd gave up and opened its shell.",
     advice: "The lines above say what it missed; most often the disk driver or the root filesystem.",
     patterns: [
-      /^\(initramfs\)/,
       /initramfs emergency recovery shell/i,
       /Dropping to a shell/i,
       /Generating "\/run\/initramfs\/rdsosreport\.txt"/
-    ]
+    ],
+    prompts: [/^\(initramfs\)/]
   },
   {
     id: "init-died",
@@ -169,45 +248,68 @@ var CAUSES = [
     advice: "A unit that the boot depends on failed, most often a mount in /etc/fstab that does not exist in this machine; the lines above name it.",
     patterns: [
       /You are in (?:emergency|rescue) mode/,
-      /Cannot open access to console, the root account is locked/,
-      /Press Enter for (?:maintenance|emergency)/,
-      /Give root password for maintenance/
-    ]
+      /Cannot open access to console, the root account is locked/
+    ],
+    prompts: [/^Press Enter for (?:maintenance|emergency)/, /^Give root password for maintenance/]
   }
 ];
 var LOGIN_PROMPT = /^(?!last )[\w.()-]+ login:(?:\s|$)|^login:\s*$/i;
-function judgeLine(line, successPattern) {
+function judgeLine(line, successPattern, finished = true) {
   if (successPattern === null ? LOGIN_PROMPT.test(line) : successPattern.test(line)) return "success";
-  return CAUSES.find((cause) => cause.patterns.some((pattern) => pattern.test(line))) ?? null;
+  const matches = (patterns = []) => patterns.some((pattern) => pattern.test(line));
+  return CAUSES.find(({ patterns, prompts }) => finished && matches(patterns) || matches(prompts)) ?? null;
 }
 
-// src/boot-check/machine.ts
-function qemuArgv(machine) {
-  const disk = {
-    driver: "qcow2",
-    "node-name": "disk",
-    // The overlay is thrown away: what the guest flushes need not reach the host's disk.
-    cache: { "no-flush": true },
-    file: { driver: "file", filename: machine.overlay }
-  };
-  return [
-    ...["qemu-system-x86_64", "-name", machine.name, "-nodefaults", "-no-user-config", "-display", "none"],
-    // Without graphics SeaBIOS speaks on the serial port, so that "No bootable device" is seen.
-    ...["-machine", "q35,graphics=off", "-accel", machine.accelerator === "tcg" ? "tcg,thread=multi" : "kvm"],
-    // All that a machine of today has: recent distributions are built for x86-64-v2 and v3.
-    ...["-cpu", machine.accelerator === "tcg" ? "max,la57=off" : "host"],
-    ...["-m", `${machine.memoryMiB}M`, "-smp", `${machine.cpus}`],
-    ...["-blockdev", JSON.stringify(disk), "-device", "virtio-blk-pci,drive=disk,bootindex=1"],
-    // A network that answers DHCP, so that nothing waits for an address, and leads nowhere: the guest is a stranger.
-    ...["-netdev", "user,id=net,restrict=on", "-device", "virtio-net-pci,netdev=net,romfile="],
-    ...["-device", "virtio-rng-pci", "-serial", "stdio"],
-    ...["-chardev", monitorSocket(machine.monitor), "-mon", "chardev=monitor,mode=control"],
-    // A machine that resets has not come up; with this it ends instead, and QMP tells which it was.
-    ...["-no-reboot", "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]
-  ];
-}
-var monitorSocket = (path) => `socket,id=monitor,path=${path.replaceAll(",", ",,")},server=on,wait=off`;
-var KVM_FAILURE = /KVM internal error|failed to initialize kvm|Could not access KVM|kvm.*(?:not supported|failed)|invalid accelerator kvm/i;
+// src/boot-check/watch.ts
+var QUOTED_BEFORE = 16;
+var QUOTED_AFTER = 4;
+var ConsoleWatch = class {
+  constructor(successPattern) {
+    this.successPattern = successPattern;
+  }
+  successPattern;
+  #lines = new ConsoleLines();
+  #recent = [];
+  #after = [];
+  #decision = null;
+  /** @returns the lines that the chunk completes */
+  write(chunk) {
+    const lines = this.#lines.write(chunk);
+    for (const line of lines) this.#see(line, true);
+    this.#see(this.#lines.partial, false);
+    return lines;
+  }
+  /** The line that decided, the first that does. */
+  get decision() {
+    return this.#decision;
+  }
+  /** The line that has no newline yet. */
+  get partial() {
+    return this.#lines.partial;
+  }
+  /** Whether anything at all has appeared. */
+  get spoke() {
+    return this.#recent.length > 0 || this.partial.trim() !== "";
+  }
+  /** The lines for a person to see: the last before the decision with the one that decided, and the first after it. */
+  get quotation() {
+    const after = this.#decision === null && this.partial.trim() !== "" ? [this.partial] : this.#after;
+    return [...this.#recent, ...after];
+  }
+  #see(line, finished) {
+    if (line.trim() === "") return;
+    if (this.#decision !== null) {
+      if (finished && line !== this.#recent.at(-1) && this.#after.length < QUOTED_AFTER)
+        this.#after.push(line);
+      return;
+    }
+    const outcome = judgeLine(line, this.successPattern, finished);
+    if (outcome !== null) this.#decision = { line, outcome };
+    if (outcome === null && !finished) return;
+    this.#recent.push(line);
+    if (this.#recent.length > QUOTED_BEFORE) this.#recent.shift();
+  }
+};
 
 // src/boot-check/boot-check.ts
 var BootFailure = class extends ActionError {
@@ -228,7 +330,6 @@ var BootFailure = class extends ActionError {
   accelerator;
   seconds;
 };
-var QUOTED_LINES = 20;
 var AFTERMATH = 400;
 async function checkBoot(host, undo, options) {
   const { accelerator } = options.boot;
@@ -281,83 +382,66 @@ async function makeKvmUsable(host, undo) {
 async function attempt(host, undo, { disk, boot, serialLog, workDir }, accelerator) {
   const overlay = join(workDir, "overlay.qcow2");
   await host.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", disk, overlay]);
-  const monitor = join(tmpdir(), `docker-to-disk-${undo.runId}.qmp`);
-  undo.register({ kind: "folder", path: monitor });
-  const { memoryMiB, cpus } = boot;
   const name = `docker-to-disk-${undo.runId}`;
+  const socket = join(tmpdir(), `${name}.qmp`);
+  undo.register({ kind: "folder", path: socket });
+  const { memoryMiB, cpus } = boot;
   const begin = performance.now();
-  const elapsed = () => (performance.now() - begin) / 1e3;
-  const qemu = host.start(qemuArgv({ name, accelerator, memoryMiB, cpus, overlay, monitor }), {
+  const qemu = host.start(qemuArgv({ name, accelerator, memoryMiB, cpus, overlay, monitor: socket }), {
     stdio: ["ignore", "pipe", "pipe"],
     cwd: workDir
   });
   const log = createWriteStream(serialLog);
-  const monitoring = monitorEvents(monitor);
-  const console = new ConsoleLines();
-  const recent = [];
-  let stderr = "";
+  const monitor = new Monitor(socket);
+  const watch = new ConsoleWatch(boot.successPattern);
   try {
-    let evidence = null;
-    const verdict = await new Promise((resolve2) => {
-      let decided = false;
-      const decide = (verdict2) => {
-        decided = true;
-        resolve2(verdict2);
-      };
-      const judge = (line) => {
-        if (evidence !== null) return;
-        const judged = judgeLine(line, boot.successPattern);
-        if (judged === null) return;
-        evidence = line;
-        if (judged === "success") decide("success");
-        else setTimeout(() => decide({ cause: judged }), AFTERMATH);
-      };
-      qemu.stdout?.on("data", (chunk) => {
-        log.write(chunk);
-        for (const line of console.write(chunk)) {
-          if (!decided) info(`guest \u2502 ${inert(line)}`);
-          if (line.trim() !== "") recent.push(line);
-          if (recent.length > QUOTED_LINES) recent.shift();
-          judge(line);
-        }
-        judge(console.partial);
-      });
-      qemu.stderr?.setEncoding("utf8");
-      qemu.stderr?.on("data", (text) => {
-        stderr = (stderr + text).slice(-4096);
-        if (accelerator === "kvm" && KVM_FAILURE.test(stderr))
-          decide(new KvmFailure(stderr.trim().split("\n")[0]));
-      });
-      const timer = setTimeout(
-        () => decide({ cause: timeoutCause(boot, recent.length > 0) }),
-        boot.timeout * 1e3
-      );
-      void qemu.ended.then(async (end) => {
-        clearTimeout(timer);
-        if (accelerator === "kvm" && recent.length === 0)
-          decide(new KvmFailure(stderr.trim().split("\n")[0] || "QEMU ended at once"));
-        const reason = await monitoring.shutdownReason();
-        if (evidence === null) decide({ cause: endCause(reason, end.exitCode, stderr) });
-      });
-    });
-    const seconds = elapsed();
-    if (console.partial.trim() !== "") {
-      recent.push(console.partial);
-      info(`guest \u2502 ${inert(console.partial)}`);
-    }
+    const verdict = await watchMachine(qemu, { watch, monitor, boot, log, accelerator });
+    const seconds = (performance.now() - begin) / 1e3;
     if (host.cancelled.aborted) throw host.cancelled.reason;
+    if (watch.partial.trim() !== "") printGuest(watch.partial);
+    if (typeof verdict === "string") return { accelerator, seconds, evidence: verdict };
     if (verdict instanceof KvmFailure) throw verdict;
-    if (verdict === "success") return { accelerator, seconds, evidence: evidence ?? "" };
-    throw new BootFailure(verdict.cause, accelerator, seconds, recent.slice(-QUOTED_LINES));
+    throw new BootFailure(verdict, accelerator, seconds, watch.quotation);
   } finally {
     await qemu.end(2e3);
-    monitoring.close();
+    monitor.close();
     log.end();
     await once(log, "close").catch(() => {
     });
-    for (const path of [overlay, monitor]) rmSync(path, { force: true });
+    for (const path of [overlay, socket]) rmSync(path, { force: true });
   }
 }
+var printGuest = (line) => info(`guest \u2502 ${inert(line)}`);
+function watchMachine(qemu, facts) {
+  const { watch, monitor, boot, log, accelerator } = facts;
+  let stderr = "";
+  return new Promise((resolve2) => {
+    const timer = setTimeout(() => resolve2(timeoutCause(boot, watch.spoke)), boot.timeout * 1e3);
+    qemu.stdout?.on("data", (chunk) => {
+      log.write(chunk);
+      const decidedBefore = watch.decision !== null;
+      for (const line2 of watch.write(chunk)) printGuest(line2);
+      if (decidedBefore || watch.decision === null) return;
+      clearTimeout(timer);
+      const { line, outcome } = watch.decision;
+      if (outcome === "success") resolve2(line);
+      else setTimeout(() => resolve2(outcome), AFTERMATH);
+    });
+    qemu.stderr?.setEncoding("utf8");
+    qemu.stderr?.on("data", (text) => {
+      stderr = (stderr + text).slice(-4096);
+      if (accelerator === "kvm" && KVM_FAILURE.test(stderr)) resolve2(new KvmFailure(firstLine(stderr)));
+    });
+    void qemu.ended.then(async (end) => {
+      clearTimeout(timer);
+      if (accelerator === "kvm" && !watch.spoke)
+        resolve2(new KvmFailure(firstLine(stderr) || "QEMU ended at once"));
+      const reason = await monitor.shutdownReason();
+      if (watch.decision === null) resolve2(endCause(reason, end.exitCode, stderr));
+    });
+  });
+}
+var firstLine = (text) => text.trim().split("\n")[0] ?? "";
 function timeoutCause(boot, spoke) {
   const sign = boot.successPattern === null ? "login prompt" : `line that matches ${boot.successPattern}`;
   if (!spoke) {
@@ -393,44 +477,6 @@ function endCause(reason, exitCode, stderr) {
     id: "qemu-ended",
     summary: `QEMU ended with exit code ${exitCode}${words ? `: ${words}` : ""}.`,
     advice: "If memory was short on the runner, lower memory; otherwise the message above says what QEMU could not do."
-  };
-}
-function monitorEvents(path) {
-  let socket = null;
-  let reason = null;
-  let over = false;
-  let finished = () => {
-  };
-  const ended = new Promise((resolve2) => {
-    finished = resolve2;
-  });
-  const connect = () => {
-    if (over) return;
-    socket = createConnection(path);
-    socket.on("connect", () => socket?.write('{"execute":"qmp_capabilities"}\n'));
-    socket.on("error", () => setTimeout(connect, 50).unref());
-    socket.on("close", (hadError) => {
-      if (!hadError) finished();
-    });
-    createInterface({ input: socket }).on("line", (line) => {
-      try {
-        const message = JSON.parse(line);
-        if (message.event === "SHUTDOWN") reason = message.data?.reason ?? null;
-      } catch {
-      }
-    }).on("error", () => {
-    });
-  };
-  connect();
-  return {
-    async shutdownReason() {
-      await Promise.race([ended, new Promise((resolve2) => setTimeout(resolve2, 500).unref())]);
-      return reason;
-    },
-    close() {
-      over = true;
-      socket?.destroy();
-    }
   };
 }
 
@@ -3928,7 +3974,7 @@ var failureMarkdown = (title, message) => `## ${markdownCell(title)}
 ${fenced(stripTerminal(message))}
 `;
 function fenced(text) {
-  const fence = "`".repeat(Math.max(3, ...(text.match(/`+/g) ?? []).map((run2) => run2.length + 1)));
+  const fence = "`".repeat(Math.max(3, ...(text.match(/`+/g) ?? []).map((run) => run.length + 1)));
   return `${fence}text
 ${text}
 ${fence}`;
@@ -4196,19 +4242,24 @@ var Stages = class {
 };
 
 // src/state.ts
+var BEGUN = "begun";
 var RUN = "run";
 var PACKAGES = "packages";
+var beginState = () => saveState(BEGUN, "true");
 var saveRun = (runId) => saveState(RUN, runId);
-var savedRun = () => getState(RUN) || null;
 var savePackagesLater = (cache) => saveState(PACKAGES, JSON.stringify(cache));
-function savedPackages() {
-  const state = getState(PACKAGES);
-  return state ? JSON.parse(state) : null;
+function savedState() {
+  if (getState(BEGUN) === "") return null;
+  const packages = getState(PACKAGES);
+  return {
+    runId: getState(RUN) || null,
+    packages: packages === "" ? null : JSON.parse(packages)
+  };
 }
 
 // src/tools.ts
 import { createHash as createHash2 } from "node:crypto";
-import { existsSync as existsSync3, mkdirSync as mkdirSync3, readdirSync, readFileSync as readFileSync3, rmSync as rmSync4 } from "node:fs";
+import { existsSync as existsSync3, mkdirSync as mkdirSync3, readdirSync, readFileSync as readFileSync3 } from "node:fs";
 import { tmpdir as tmpdir2 } from "node:os";
 import { join as join7 } from "node:path";
 function neededTools(inputs) {
@@ -4245,7 +4296,12 @@ function isPresent(host, tool) {
 }
 var packageFolder = {
   path: () => join7(process.env.RUNNER_TEMP || tmpdir2(), "docker-to-disk-apt"),
-  remove: () => rmSync4(packageFolder.path(), { recursive: true, force: true })
+  /** As root, for apt keeps a folder in it that nobody else may read. */
+  remove: async (host) => {
+    const path = packageFolder.path();
+    if (existsSync3(path))
+      await host.runAsRoot(["rm", "--recursive", "--force", "--", path], { evenIfCancelled: true });
+  }
 };
 var APT_OPTIONS = [
   ...["-o", "Acquire::Retries=3", "-o", "Acquire::http::Timeout=20", "-o", "Acquire::https::Timeout=20"],
@@ -4310,9 +4366,8 @@ function osRelease() {
 }
 async function restorePackages({ folder, key }, onLine) {
   try {
-    const cache = await import("./cache-55NDXAYW.mjs");
-    if (!cache.isFeatureAvailable()) return false;
-    const hit = await cache.restoreCache(packagePaths(folder), key);
+    const hit = await withCache(folder, (cache) => cache.restoreCache(packagePaths(folder), key));
+    if (hit === null) return false;
     onLine(hit ? `Restored the packages from the cache (${key})` : `The cache has no packages (${key})`);
     return hit !== void 0;
   } catch (error2) {
@@ -4322,12 +4377,23 @@ async function restorePackages({ folder, key }, onLine) {
 }
 async function savePackages({ folder, key }) {
   try {
-    const cache = await import("./cache-55NDXAYW.mjs");
-    if (!cache.isFeatureAvailable() || debFiles(folder).length === 0) return;
-    await cache.saveCache(packagePaths(folder), key);
-    info(`Saved the packages of the installed programs (${key}).`);
+    if (debFiles(folder).length === 0) return;
+    const saved = await withCache(folder, (cache) => cache.saveCache(packagePaths(folder), key));
+    if (saved !== null && saved !== -1) info(`Saved the packages of the installed programs (${key}).`);
   } catch (error2) {
     info(`The packages were not saved: ${inert(messageOf(error2))}`);
+  }
+}
+async function withCache(folder, call) {
+  const cache = await import("./cache-55NDXAYW.mjs");
+  if (!cache.isFeatureAvailable()) return null;
+  const { RUNNER_TEMP } = process.env;
+  process.env.RUNNER_TEMP = folder;
+  try {
+    return await call(cache);
+  } finally {
+    if (RUNNER_TEMP === void 0) delete process.env.RUNNER_TEMP;
+    else process.env.RUNNER_TEMP = RUNNER_TEMP;
   }
 }
 var packagePaths = (folder) => [join7(folder, "*.deb")];
@@ -4370,7 +4436,7 @@ async function apt2(host, args, onLine) {
 
 // src/undo.ts
 import { randomBytes as randomBytes3 } from "node:crypto";
-import { mkdirSync as mkdirSync4, readdirSync as readdirSync2, readFileSync as readFileSync4, renameSync as renameSync2, rmdirSync, rmSync as rmSync5, writeFileSync as writeFileSync4 } from "node:fs";
+import { mkdirSync as mkdirSync4, readdirSync as readdirSync2, readFileSync as readFileSync4, renameSync as renameSync2, rmdirSync, rmSync as rmSync4, writeFileSync as writeFileSync4 } from "node:fs";
 import { homedir } from "node:os";
 import { join as join8 } from "node:path";
 var RETRIES = 8;
@@ -4439,7 +4505,7 @@ var Undo = class _Undo {
         problems.push(`${describe(resource)} could not be released: ${messageOf(error2)}`);
       }
     }
-    if (problems.length === 0) rmSync5(journalPath(this.runId), { force: true });
+    if (problems.length === 0) rmSync4(journalPath(this.runId), { force: true });
     return problems;
   }
   #write() {
@@ -4517,7 +4583,7 @@ async function release(host, resource) {
     case "folder": {
       const mounts = mountedBelow(resource.path);
       if (mounts.length > 0) throw new Error(`${mounts.join(", ")} is still mounted`);
-      rmSync5(resource.path, { recursive: true, force: true });
+      rmSync4(resource.path, { recursive: true, force: true });
       return;
     }
     case "empty-folder":
@@ -4600,20 +4666,20 @@ async function makeImage(host, undo, inputs) {
   const workDir = join9(outputDir, `.docker-to-disk-${undo.runId}`);
   const disk = join9(workDir, "disk.raw");
   const serialLog = join9(outputDir, `${inputs.name}.console.log`);
-  const run2 = { host, undo, inputs, stages, outputDir, workDir, disk, serialLog };
-  const tools = new BackgroundTools(host, await stages.run("Preflight", () => prepare(run2)));
+  const run = { host, undo, inputs, stages, outputDir, workDir, disk, serialLog };
+  const tools = new BackgroundTools(host, await stages.run("Preflight", () => prepare(run)));
   try {
     const image = await stages.run("Container image", () => obtainImage(host, inputs, workDir));
-    const container = await stages.run("File tree", () => openTree(run2, image));
+    const container = await stages.run("File tree", () => openTree(run, image));
     const system = await stages.run("Root filesystem", () => findSystem(container));
     await stages.run("Tools", () => tools.finish());
-    const { plan, mounted } = await stages.run("Disk", () => makeDisk(run2, container, system));
-    await stages.run("Boot loader", () => makeBootable(run2, container, plan, mounted));
+    const { plan, mounted } = await stages.run("Disk", () => makeDisk(run, container, system));
+    await stages.run("Boot loader", () => makeBootable(run, container, plan, mounted));
     const made = await stages.run(
       inputs.boot === null ? "Formats" : "Boot check and formats",
-      () => checkAndConvert(run2)
+      () => checkAndConvert(run)
     );
-    await publish(run2, { image, system, plan, ...made });
+    await publish(run, { image, system, plan, ...made });
   } finally {
     await tools.settled();
   }
@@ -4684,8 +4750,8 @@ async function openTree({ host, undo, workDir }, image) {
   info(`${inodes} files and folders, ${formatBytes(bytes)}`);
   return container;
 }
-async function makeDisk(run2, container, system) {
-  const { host, undo, inputs, workDir, disk } = run2;
+async function makeDisk(run, container, system) {
+  const { host, undo, inputs, workDir, disk } = run;
   const { index } = container;
   const plan = planDisk(index.measure, inputs);
   checkSpace(workDir, plan, index.measure, inputs);
@@ -4761,8 +4827,8 @@ async function publishConsole({ uploadArtifact, retentionDays }, serialLog) {
     warning(inert(messageOf(error2)), { title: "Console log not uploaded" });
   }
 }
-async function publish(run2, made) {
-  const { host, inputs, stages, outputDir, workDir, serialLog } = run2;
+async function publish(run, made) {
+  const { host, inputs, stages, outputDir, workDir, serialLog } = run;
   const files = made.files.map(({ name, path, size, sha256 }) => ({
     from: path,
     name,
@@ -4840,20 +4906,22 @@ function setOutputs(report, artifacts, paths) {
 }
 
 // src/post.ts
-async function post(runId) {
+async function post({ runId, packages }) {
   const host = new Host();
   try {
-    for (const problem of await Undo.resume(runId, host)?.releaseAll() ?? []) {
+    const undo = runId === null ? null : Undo.resume(runId, host);
+    for (const problem of await undo?.releaseAll() ?? [])
       warning(inert(problem), { title: "Not cleaned up" });
-    }
-    const packages = savedPackages();
-    if (packages) await savePackages(packages);
+    if (packages !== null) await savePackages(packages);
+    await packageFolder.remove(host);
   } catch (error2) {
     warning(inert(messageOf(error2)), { title: "Post step" });
   }
-  packageFolder.remove();
 }
 
 // src/index.ts
-var run = savedRun();
-await (run === null ? main() : post(run));
+var state = savedState();
+if (state === null) {
+  beginState();
+  await main();
+} else await post(state);

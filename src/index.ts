@@ -1,7 +1,10 @@
 import { main } from './main.ts'
 import { post } from './post.ts'
-import { savedRun } from './state.ts'
+import { beginState, savedState } from './state.ts'
 
 // One file for both runs: the runner hands the first one's state to the second.
-const run = savedRun()
-await (run === null ? main() : post(run))
+const state = savedState()
+if (state === null) {
+  beginState()
+  await main()
+} else await post(state)

@@ -1,22 +1,21 @@
 import * as core from '@actions/core'
 import { messageOf } from './errors.ts'
 import { Host } from './host.ts'
-import { savedPackages } from './state.ts'
+import type { SavedState } from './state.ts'
 import { inert } from './text.ts'
 import { packageFolder, savePackages } from './tools.ts'
 import { Undo } from './undo.ts'
 
-/** The second run of the action: saves the packages, gives back what a killed first run left. Never fails the job. */
-export async function post(runId: string): Promise<void> {
+/** The second run of the action: gives back what a killed first run left, saves the packages. Never fails the job. */
+export async function post({ runId, packages }: SavedState): Promise<void> {
   const host = new Host()
   try {
-    for (const problem of (await Undo.resume(runId, host)?.releaseAll()) ?? []) {
+    const undo = runId === null ? null : Undo.resume(runId, host)
+    for (const problem of (await undo?.releaseAll()) ?? [])
       core.warning(inert(problem), { title: 'Not cleaned up' })
-    }
-    const packages = savedPackages()
-    if (packages) await savePackages(packages)
+    if (packages !== null) await savePackages(packages)
+    await packageFolder.remove(host)
   } catch (error) {
     core.warning(inert(messageOf(error)), { title: 'Post step' })
   }
-  packageFolder.remove()
 }

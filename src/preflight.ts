@@ -25,7 +25,8 @@ export async function preflight(host: Host, outputDir: string): Promise<void> {
   const inContainer = existsSync('/.dockerenv') || existsSync('/run/.containerenv')
   if (!host.isRoot) {
     const argv = ['sudo', '-n', 'true']
-    const sudo = host.which('sudo') === null ? null : await host.run(argv, { allowFailure: true, timeout: 20_000 })
+    const sudo =
+      host.which('sudo') === null ? null : await host.run(argv, { allowFailure: true, timeout: 20_000 })
     if (sudo?.exitCode !== 0) {
       throw refuse(
         `The user ${host.user.name} is not root and has no passwordless sudo, which mounting the image needs. ` +

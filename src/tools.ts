@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as core from '@actions/core'
@@ -74,7 +74,12 @@ export type PackageCache = Readonly<{ folder: string; key: string }>
  */
 export const packageFolder = {
   path: (): string => join(process.env.RUNNER_TEMP || tmpdir(), 'docker-to-disk-apt'),
-  remove: (): void => rmSync(packageFolder.path(), { recursive: true, force: true })
+  /** As root, for apt keeps a folder in it that nobody else may read. */
+  remove: async (host: Host): Promise<void> => {
+    const path = packageFolder.path()
+    if (existsSync(path))
+      await host.runAsRoot(['rm', '--recursive', '--force', '--', path], { evenIfCancelled: true })
+  }
 }
 
 const APT_OPTIONS = [
@@ -166,10 +171,8 @@ async function restorePackages(
   onLine: (line: string) => void
 ): Promise<boolean> {
   try {
-    // Loaded when needed: it is most of the bundle.
-    const cache = await import('@actions/cache')
-    if (!cache.isFeatureAvailable()) return false
-    const hit = await cache.restoreCache(packagePaths(folder), key)
+    const hit = await withCache(folder, cache => cache.restoreCache(packagePaths(folder), key))
+    if (hit === null) return false
     onLine(hit ? `Restored the packages from the cache (${key})` : `The cache has no packages (${key})`)
     return hit !== undefined
   } catch (error) {
@@ -181,12 +184,32 @@ async function restorePackages(
 /** Saves the packages for the next run; never throws. */
 export async function savePackages({ folder, key }: PackageCache): Promise<void> {
   try {
-    const cache = await import('@actions/cache')
-    if (!cache.isFeatureAvailable() || debFiles(folder).length === 0) return
-    await cache.saveCache(packagePaths(folder), key)
-    core.info(`Saved the packages of the installed programs (${key}).`)
+    if (debFiles(folder).length === 0) return
+    const saved = await withCache(folder, cache => cache.saveCache(packagePaths(folder), key))
+    // The toolkit only warns of what goes wrong, and answers -1.
+    if (saved !== null && saved !== -1) core.info(`Saved the packages of the installed programs (${key}).`)
   } catch (error) {
     core.info(`The packages were not saved: ${inert(messageOf(error))}`)
+  }
+}
+
+/**
+ * Calls the toolkit's cache, loaded when needed since it is much of the bundle; null where there is none. It leaves temporary
+ * files behind, which therefore go into the package folder.
+ */
+async function withCache<T>(
+  folder: string,
+  call: (cache: typeof import('@actions/cache')) => Promise<T>
+): Promise<T | null> {
+  const cache = await import('@actions/cache')
+  if (!cache.isFeatureAvailable()) return null
+  const { RUNNER_TEMP } = process.env
+  process.env.RUNNER_TEMP = folder
+  try {
+    return await call(cache)
+  } finally {
+    if (RUNNER_TEMP === undefined) delete process.env.RUNNER_TEMP
+    else process.env.RUNNER_TEMP = RUNNER_TEMP
   }
 }
 

@@ -1,6 +1,7 @@
 import { ConsoleLines } from '../../src/boot-check/console.ts'
 import { CAUSES, judgeLine } from '../../src/boot-check/diagnosis.ts'
 import { KVM_FAILURE, qemuArgv } from '../../src/boot-check/machine.ts'
+import { ConsoleWatch } from '../../src/boot-check/watch.ts'
 
 describe('console lines', () => {
   const text =
@@ -121,4 +122,47 @@ test.each([
   'Could not access KVM kernel module: Permission denied'
 ])('%j means that KVM does not work', words => {
   expect(words).toMatch(KVM_FAILURE)
+})
+
+describe('following a console', () => {
+  const follow = (text: string, size: number, pattern: RegExp | null = null): ConsoleWatch => {
+    const watch = new ConsoleWatch(pattern)
+    const bytes = Buffer.from(text)
+    for (let at = 0; at < bytes.length; at += size) watch.write(bytes.subarray(at, at + size))
+    return watch
+  }
+  const many = Array.from({ length: 30 }, (_, i) => `line ${i}`)
+
+  test.each([1, 10, 10_000])('a prompt without newline is success, in chunks of %i bytes', size => {
+    const watch = follow(`${many.join('\r\n')}\r\nhost login: `, size)
+    expect(watch.decision?.outcome).toBe('success')
+    expect(watch.decision?.line.trim()).toBe('host login:')
+  })
+
+  test.each([1, 10, 10_000])(
+    'a failure is quoted with what led to it and what followed, in chunks of %i bytes',
+    size => {
+      const panic = '[ 1.0] Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000100'
+      const watch = follow(`${many.join('\n')}\n${panic}\n${many.join('\n')}\n`, size)
+      expect(watch.decision?.outcome).toMatchObject({ id: 'init-died' })
+      expect(watch.quotation.slice(0, 15)).toEqual(many.slice(-15))
+      expect(watch.quotation[15]).toMatch(/Attempted to kill init!/)
+      expect(watch.quotation.slice(-4)).toEqual(many.slice(0, 4))
+    }
+  )
+
+  test('without a decision the last lines are quoted, the unfinished one too', () => {
+    const watch = follow(`${many.join('\n')}\nstill star`, 7)
+    expect(watch.decision).toBeNull()
+    expect(watch.quotation).toEqual([...many.slice(-16), 'still star'])
+  })
+
+  test('what comes after success changes nothing', () => {
+    expect(follow('host login: \nKernel panic - not syncing: x\n', 5).decision?.outcome).toBe('success')
+  })
+
+  test('silence is silence', () => {
+    expect(follow('\u001b[2J\r\n\r\n', 1).spoke).toBe(false)
+    expect(follow('x', 1).spoke).toBe(true)
+  })
 })

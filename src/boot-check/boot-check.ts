@@ -1,18 +1,17 @@
 import { once } from 'node:events'
-import { closeSync, createWriteStream, openSync, rmSync } from 'node:fs'
-import { createConnection, type Socket } from 'node:net'
+import { closeSync, createWriteStream, openSync, rmSync, type WriteStream } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import * as core from '@actions/core'
 import { ActionError } from '../errors.ts'
-import type { Host } from '../host.ts'
+import type { Host, Running } from '../host.ts'
 import type { BootInputs } from '../inputs.ts'
 import { formatSeconds, inert } from '../text.ts'
 import type { Undo } from '../undo.ts'
-import { ConsoleLines } from './console.ts'
-import { type Cause, judgeLine } from './diagnosis.ts'
+import type { Cause } from './diagnosis.ts'
 import { KVM_FAILURE, qemuArgv } from './machine.ts'
+import { Monitor } from './monitor.ts'
+import { ConsoleWatch } from './watch.ts'
 
 export type BootResult = Readonly<{
   accelerator: 'kvm' | 'tcg'
@@ -25,7 +24,7 @@ export type BootResult = Readonly<{
 /** A machine that did not come up; the message holds cause, advice and the console's last lines. */
 export class BootFailure extends ActionError {
   constructor(
-    readonly diagnosis: Pick<Cause, 'id' | 'summary' | 'advice'>,
+    readonly diagnosis: Reason,
     readonly accelerator: 'kvm' | 'tcg',
     readonly seconds: number,
     lastLines: readonly string[]
@@ -43,8 +42,6 @@ export class BootFailure extends ActionError {
   }
 }
 
-/** Lines of the console that a failure's message quotes. */
-const QUOTED_LINES = 20
 /** Milliseconds in which the console may still add to a decisive failure: a panic's own lines follow its first. */
 const AFTERMATH = 400
 
@@ -108,6 +105,9 @@ async function makeKvmUsable(host: Host, undo: Undo): Promise<string | null> {
   return after === null ? null : `${device} cannot be opened: ${after}`
 }
 
+type Reason = Pick<Cause, 'id' | 'summary' | 'advice'>
+
+/** Runs the machine once, to its verdict. Throws KvmFailure if it is KVM that failed, not the machine. */
 async function attempt(
   host: Host,
   undo: Undo,
@@ -116,89 +116,82 @@ async function attempt(
 ): Promise<BootResult> {
   const overlay = join(workDir, 'overlay.qcow2')
   await host.run(['qemu-img', 'create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', disk, overlay])
-  // A socket's path holds 107 bytes at most (unix(7)), fewer than the work folder's may have.
-  const monitor = join(tmpdir(), `docker-to-disk-${undo.runId}.qmp`)
-  undo.register({ kind: 'folder', path: monitor })
-  const { memoryMiB, cpus } = boot
   const name = `docker-to-disk-${undo.runId}`
+  // A socket's path holds 107 bytes at most (unix(7)), fewer than the work folder's may have.
+  const socket = join(tmpdir(), `${name}.qmp`)
+  undo.register({ kind: 'folder', path: socket })
+  const { memoryMiB, cpus } = boot
   const begin = performance.now()
-  const elapsed = (): number => (performance.now() - begin) / 1000
-  const qemu = host.start(qemuArgv({ name, accelerator, memoryMiB, cpus, overlay, monitor }), {
+  const qemu = host.start(qemuArgv({ name, accelerator, memoryMiB, cpus, overlay, monitor: socket }), {
     stdio: ['ignore', 'pipe', 'pipe'],
     cwd: workDir
   })
   const log = createWriteStream(serialLog)
-  const monitoring = monitorEvents(monitor)
-  const console = new ConsoleLines()
-  const recent: string[] = []
-  let stderr = ''
-
+  const monitor = new Monitor(socket)
+  const watch = new ConsoleWatch(boot.successPattern)
   try {
-    let evidence: string | null = null
-    const verdict = await new Promise<
-      'success' | { cause: Pick<Cause, 'id' | 'summary' | 'advice'> } | KvmFailure
-    >(resolve => {
-      let decided = false
-      const decide = (verdict: Parameters<typeof resolve>[0]): void => {
-        decided = true
-        resolve(verdict)
-      }
-      const judge = (line: string): void => {
-        if (evidence !== null) return
-        const judged = judgeLine(line, boot.successPattern)
-        if (judged === null) return
-        evidence = line
-        if (judged === 'success') decide('success')
-        else setTimeout(() => decide({ cause: judged }), AFTERMATH)
-      }
-      qemu.stdout?.on('data', (chunk: Buffer) => {
-        log.write(chunk)
-        for (const line of console.write(chunk)) {
-          if (!decided) core.info(`guest │ ${inert(line)}`)
-          if (line.trim() !== '') recent.push(line)
-          if (recent.length > QUOTED_LINES) recent.shift()
-          judge(line)
-        }
-        judge(console.partial)
-      })
-      qemu.stderr?.setEncoding('utf8')
-      qemu.stderr?.on('data', (text: string) => {
-        stderr = (stderr + text).slice(-4096)
-        if (accelerator === 'kvm' && KVM_FAILURE.test(stderr))
-          decide(new KvmFailure(stderr.trim().split('\n')[0]))
-      })
-      const timer = setTimeout(
-        () => decide({ cause: timeoutCause(boot, recent.length > 0) }),
-        boot.timeout * 1000
-      )
-      void qemu.ended.then(async end => {
-        clearTimeout(timer)
-        if (accelerator === 'kvm' && recent.length === 0)
-          decide(new KvmFailure(stderr.trim().split('\n')[0] || 'QEMU ended at once'))
-        const reason = await monitoring.shutdownReason()
-        if (evidence === null) decide({ cause: endCause(reason, end.exitCode, stderr) })
-      })
-    })
-    const seconds = elapsed()
-    // A prompt has no newline: it is on no finished line.
-    if (console.partial.trim() !== '') {
-      recent.push(console.partial)
-      core.info(`guest │ ${inert(console.partial)}`)
-    }
+    const verdict = await watchMachine(qemu, { watch, monitor, boot, log, accelerator })
+    const seconds = (performance.now() - begin) / 1000
     if (host.cancelled.aborted) throw host.cancelled.reason
+    if (watch.partial.trim() !== '') printGuest(watch.partial)
+    if (typeof verdict === 'string') return { accelerator, seconds, evidence: verdict }
     if (verdict instanceof KvmFailure) throw verdict
-    if (verdict === 'success') return { accelerator, seconds, evidence: evidence ?? '' }
-    throw new BootFailure(verdict.cause, accelerator, seconds, recent.slice(-QUOTED_LINES))
+    throw new BootFailure(verdict, accelerator, seconds, watch.quotation)
   } finally {
     await qemu.end(2000)
-    monitoring.close()
+    monitor.close()
     log.end()
     await once(log, 'close').catch(() => {})
-    for (const path of [overlay, monitor]) rmSync(path, { force: true })
+    for (const path of [overlay, socket]) rmSync(path, { force: true })
   }
 }
 
-function timeoutCause(boot: BootInputs, spoke: boolean): Pick<Cause, 'id' | 'summary' | 'advice'> {
+const printGuest = (line: string): void => core.info(`guest │ ${inert(line)}`)
+
+/** Resolves to the line of success, the reason of failure, or the failure of KVM. */
+function watchMachine(
+  qemu: Running,
+  facts: {
+    watch: ConsoleWatch
+    monitor: Monitor
+    boot: BootInputs
+    log: WriteStream
+    accelerator: 'kvm' | 'tcg'
+  }
+): Promise<string | Reason | KvmFailure> {
+  const { watch, monitor, boot, log, accelerator } = facts
+  let stderr = ''
+  return new Promise(resolve => {
+    const timer = setTimeout(() => resolve(timeoutCause(boot, watch.spoke)), boot.timeout * 1000)
+    qemu.stdout?.on('data', (chunk: Buffer) => {
+      log.write(chunk)
+      const decidedBefore = watch.decision !== null
+      for (const line of watch.write(chunk)) printGuest(line)
+      if (decidedBefore || watch.decision === null) return
+      clearTimeout(timer)
+      const { line, outcome } = watch.decision
+      if (outcome === 'success') resolve(line)
+      else setTimeout(() => resolve(outcome), AFTERMATH)
+    })
+    qemu.stderr?.setEncoding('utf8')
+    qemu.stderr?.on('data', (text: string) => {
+      stderr = (stderr + text).slice(-4096)
+      if (accelerator === 'kvm' && KVM_FAILURE.test(stderr)) resolve(new KvmFailure(firstLine(stderr)))
+    })
+    void qemu.ended.then(async end => {
+      clearTimeout(timer)
+      if (accelerator === 'kvm' && !watch.spoke)
+        resolve(new KvmFailure(firstLine(stderr) || 'QEMU ended at once'))
+      const reason = await monitor.shutdownReason()
+      // What the console said before decides, after its aftermath.
+      if (watch.decision === null) resolve(endCause(reason, end.exitCode, stderr))
+    })
+  })
+}
+
+const firstLine = (text: string): string => text.trim().split('\n')[0] ?? ''
+
+function timeoutCause(boot: BootInputs, spoke: boolean): Reason {
   const sign = boot.successPattern === null ? 'login prompt' : `line that matches ${boot.successPattern}`
   if (!spoke) {
     return {
@@ -215,11 +208,7 @@ function timeoutCause(boot: BootInputs, spoke: boolean): Pick<Cause, 'id' | 'sum
   }
 }
 
-function endCause(
-  reason: string | null,
-  exitCode: number,
-  stderr: string
-): Pick<Cause, 'id' | 'summary' | 'advice'> {
+function endCause(reason: string | null, exitCode: number, stderr: string): Reason {
   if (reason === 'guest-reset') {
     return {
       id: 'reset',
@@ -240,46 +229,5 @@ function endCause(
     summary: `QEMU ended with exit code ${exitCode}${words ? `: ${words}` : ''}.`,
     advice:
       'If memory was short on the runner, lower memory; otherwise the message above says what QEMU could not do.'
-  }
-}
-
-/** Listens on QEMU's monitor for why the machine ended. */
-function monitorEvents(path: string): { shutdownReason(): Promise<string | null>; close(): void } {
-  let socket: Socket | null = null
-  let reason: string | null = null
-  let over = false
-  let finished: () => void = () => {}
-  const ended = new Promise<void>(resolve => {
-    finished = resolve
-  })
-  const connect = (): void => {
-    if (over) return
-    socket = createConnection(path)
-    socket.on('connect', () => socket?.write('{"execute":"qmp_capabilities"}\n'))
-    socket.on('error', () => setTimeout(connect, 50).unref())
-    socket.on('close', hadError => {
-      if (!hadError) finished()
-    })
-    createInterface({ input: socket })
-      .on('line', line => {
-        try {
-          const message = JSON.parse(line)
-          if (message.event === 'SHUTDOWN') reason = message.data?.reason ?? null
-        } catch {
-          // no line of the protocol
-        }
-      })
-      .on('error', () => {})
-  }
-  connect()
-  return {
-    async shutdownReason() {
-      await Promise.race([ended, new Promise(resolve => setTimeout(resolve, 500).unref())])
-      return reason
-    },
-    close() {
-      over = true
-      socket?.destroy()
-    }
   }
 }

@@ -5,8 +5,10 @@ export type Cause = Readonly<{
   summary: string
   /** What to change, naming the input or the Dockerfile line. */
   advice: string
-  /** Any of them in a line decides. */
+  /** Any of them in a finished line decides. */
   patterns: readonly RegExp[]
+  /** Any of them decides in an unfinished line too: what waits for input, or halts, without a newline. */
+  prompts?: readonly RegExp[]
 }>
 
 /**
@@ -19,7 +21,8 @@ export const CAUSES: readonly Cause[] = [
     summary: 'The firmware found nothing to start on the disk.',
     advice:
       'The MBR or its active partition is damaged; nothing in the image should be able to do that: please report it.',
-    patterns: [/No bootable device/, /Boot failed: not a bootable disk/, /^Missing operating system/i]
+    patterns: [/Boot failed: not a bootable disk/],
+    prompts: [/No bootable device/, /^Missing operating system/i]
   },
   {
     id: 'loader-broken',
@@ -28,10 +31,10 @@ export const CAUSES: readonly Cause[] = [
       'Files in /boot/extlinux were changed after extlinux was installed, or the filesystem has features that it cannot read.',
     patterns: [
       /Failed to load ldlinux/,
-      /^Boot error/,
       /^boot: no DEFAULT or UI configuration directive found/i,
       /No DEFAULT or UI configuration/
-    ]
+    ],
+    prompts: [/^Boot error/]
   },
   {
     id: 'kernel-not-loaded',
@@ -77,11 +80,11 @@ export const CAUSES: readonly Cause[] = [
     summary: 'The initrd gave up and opened its shell.',
     advice: 'The lines above say what it missed; most often the disk driver or the root filesystem.',
     patterns: [
-      /^\(initramfs\)/,
       /initramfs emergency recovery shell/i,
       /Dropping to a shell/i,
       /Generating "\/run\/initramfs\/rdsosreport\.txt"/
-    ]
+    ],
+    prompts: [/^\(initramfs\)/]
   },
   {
     id: 'init-died',
@@ -115,18 +118,22 @@ export const CAUSES: readonly Cause[] = [
       'A unit that the boot depends on failed, most often a mount in /etc/fstab that does not exist in this machine; the lines above name it.',
     patterns: [
       /You are in (?:emergency|rescue) mode/,
-      /Cannot open access to console, the root account is locked/,
-      /Press Enter for (?:maintenance|emergency)/,
-      /Give root password for maintenance/
-    ]
+      /Cannot open access to console, the root account is locked/
+    ],
+    prompts: [/^Press Enter for (?:maintenance|emergency)/, /^Give root password for maintenance/]
   }
 ]
 
 /** The line that a getty ends with when somebody may log in: `host login:`, with kernel messages possibly behind it. */
 const LOGIN_PROMPT = /^(?!last )[\w.()-]+ login:(?:\s|$)|^login:\s*$/i
 
-/** Says of each console line, finished or not, whether it decides the boot. */
-export function judgeLine(line: string, successPattern: RegExp | null): 'success' | Cause | null {
+/** Says of a console line whether it decides the boot. Half a line may be half a reason: only prompts decide there. */
+export function judgeLine(
+  line: string,
+  successPattern: RegExp | null,
+  finished = true
+): 'success' | Cause | null {
   if (successPattern === null ? LOGIN_PROMPT.test(line) : successPattern.test(line)) return 'success'
-  return CAUSES.find(cause => cause.patterns.some(pattern => pattern.test(line))) ?? null
+  const matches = (patterns: readonly RegExp[] = []): boolean => patterns.some(pattern => pattern.test(line))
+  return CAUSES.find(({ patterns, prompts }) => (finished && matches(patterns)) || matches(prompts)) ?? null
 }

@@ -1,0 +1,217 @@
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ALPINE, Bench } from '../support/e2e.ts'
+import { ensureBaseImage } from '../support/images.ts'
+
+const bench = new Bench()
+beforeAll(async () => {
+  await ensureBaseImage('debian:bookworm')
+  await ensureBaseImage('alpine:3.20')
+  await bench.begin()
+})
+afterAll(() => bench.end())
+
+const QUICK = { 'boot-test': 'false', 'upload-artifact': 'false', formats: 'raw' }
+
+/** The fixture of Alpine's userland with changes, as a Dockerfile on top of what its own builds. */
+const alpineWith = (...lines: string[]): string => {
+  const folder = bench.context('')
+  const base = readFileSync(join(ALPINE, 'Dockerfile'), 'utf8')
+  writeFileSync(join(folder, 'Dockerfile'), `${base}\n${lines.join('\n')}\n`)
+  writeFileSync(join(folder, 'inittab'), readFileSync(join(ALPINE, 'inittab')))
+  return folder
+}
+
+/** A folder first on the PATH with a program of the test's own. */
+function pathWith(program: string, script: string): string {
+  const folder = join(bench.context(''), 'bin')
+  mkdirSync(folder)
+  chmodSync(join(folder, '..'), 0o755)
+  chmodSync(join(folder, '../..'), 0o755)
+  writeFileSync(join(folder, program), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+  return `${folder}:/usr/local/bin:/usr/bin:/bin`
+}
+
+describe('before anything runs', () => {
+  test('wrong inputs are named all at once', async () => {
+    const { title, message, run } = await bench.fail({
+      checkout: ALPINE,
+      inputs: { size: '2', formats: 'qcow3, iso', cpus: 'many' }
+    })
+    expect(title).toBe('Wrong input')
+    expect(message.split('\n')).toEqual([
+      'Input size is "2", but it has to be a number with a unit, such as 1500M, 2G or 2GiB.',
+      'Input formats is "qcow3, iso", but each format has to be one of raw, qcow2, vmdk, vdi, vhd, vhdx, each also with .zst, .gz, .xz.',
+      'Input cpus is "many", but it has to be a whole number of processors from 1 to 64.'
+    ])
+    expect(run.summary).toContain('## Wrong input')
+    expect(run.seconds).toBeLessThan(3)
+  })
+
+  test('no Dockerfile', async () => {
+    const { message } = await bench.fail({
+      checkout: bench.context(''),
+      inputs: { file: 'docker/Dockerfile' }
+    })
+    expect(message).toMatch(
+      /^Input file is "docker\/Dockerfile", but there is no file .*\/docker\/Dockerfile; give the path of the Dockerfile\.$/
+    )
+  })
+
+  test('no Docker engine', async () => {
+    const { title, message } = await bench.fail({
+      checkout: ALPINE,
+      env: { DOCKER_HOST: 'unix:///nonexistent.sock' }
+    })
+    expect(title).toBe('Unsuitable machine')
+    expect(message).toMatch(
+      /^The Docker engine does not answer: .*unix:\/\/\/nonexistent\.sock.* Start it, or add the user \w+ to the group docker\.$/
+    )
+  })
+
+  test('no sudo', async () => {
+    const { title, message } = await bench.fail({
+      checkout: ALPINE,
+      path: pathWith('sudo', 'echo "sudo: a password is required" >&2; exit 1')
+    })
+    expect(title).toBe('Unsuitable machine')
+    expect(message).toMatch(
+      /^The user \w+ is not root and has no passwordless sudo, which mounting the image needs\. (Allow it in \/etc\/sudoers\.d on a self-hosted runner|The job runs in a container: remove container: from the job)\.$/
+    )
+  })
+})
+
+describe('building', () => {
+  test('a Dockerfile that fails', async () => {
+    const { title, message, run } = await bench.fail({
+      checkout: bench.context('FROM alpine:3.20\nRUN echo the reason >&2; exit 3\n'),
+      inputs: QUICK
+    })
+    expect(title).toBe('Docker build failed')
+    expect(message).toMatch(/^The Docker build failed\. docker failed with exit code \d+:\n/)
+    expect(run.log).toContain('the reason')
+  })
+
+  test('an image that cannot be had', async () => {
+    const { title, message } = await bench.fail({
+      inputs: { ...QUICK, image: 'docker-to-disk.invalid/none:1' }
+    })
+    expect(title).toBe('No such image')
+    expect(message).toMatch(
+      /^Input image is "docker-to-disk\.invalid\/none:1", which is neither present nor could be pulled\. docker failed/
+    )
+  })
+
+  test('an image without kernel and init', async () => {
+    const { title, message } = await bench.fail({ inputs: { ...QUICK, image: 'debian:bookworm' } })
+    expect(title).toBe('Not a bootable system')
+    expect(message).toBe(
+      [
+        'No kernel in the image: looked for /boot/vmlinuz-*, /boot/*/*/linux, /vmlinuz, /usr/lib/modules/*/vmlinuz; /boot is empty or absent.',
+        'No init in the image: looked for /sbin/init, /etc/init, /bin/init.',
+        'The image is Debian GNU/Linux 12 (bookworm); add to the Dockerfile:',
+        'RUN apt-get update && apt-get install -y --no-install-recommends linux-image-amd64',
+        'RUN apt-get update && apt-get install -y --no-install-recommends systemd-sysv'
+      ].join('\n')
+    )
+  })
+
+  test('a size that does not hold the content, before anything is written', async () => {
+    const { title, message, run } = await bench.fail({ checkout: ALPINE, inputs: { ...QUICK, size: '100M' } })
+    expect(title).toBe('Disk too small')
+    expect(message).toMatch(
+      /^Input size is 100 MiB \(104857600 bytes\), but the content needs a disk of at least \d+ MiB \(\d+ bytes\): set size to \d+M or more, or to auto\.$/
+    )
+    expect(run.log).not.toContain('mkfs')
+  })
+})
+
+describe('an image that does not boot is named and not published', () => {
+  /** Runs a check that has to fail; what is uploaded is the console's log alone. */
+  async function failBoot(
+    name: string,
+    checkout: string,
+    inputs: Record<string, string> = {}
+  ): Promise<string> {
+    const { run, title, message } = await bench.fail({
+      checkout,
+      inputs: { name, accelerator: 'tcg', ...inputs }
+    })
+    expect(title).toBe('Boot check failed')
+    expect([...bench.results.artifacts.keys()].filter(artifact => artifact.startsWith(name))).toEqual([
+      `${name}.console.log`
+    ])
+    const log = readFileSync(run.outputs['serial-log'] ?? '')
+    expect(readFileSync(bench.results.artifacts.get(`${name}.console.log`)?.file ?? '')).toEqual(log)
+    expect(run.outputs.image).toBeUndefined()
+    return message
+  }
+
+  test('init that ends', async () => {
+    const message = await failBoot(
+      'init-ends',
+      alpineWith(
+        "RUN rm /sbin/init && printf '#!/bin/sh\\necho my last words\\nexit 1\\n' > /sbin/init && chmod +x /sbin/init"
+      )
+    )
+    expect(message).toMatch(
+      /^The image does not boot: The init program ended, and the kernel cannot go on without it\. \(after \d+\.\d s, TCG\)\n/
+    )
+    expect(message).toContain('my last words')
+    expect(message).toContain('Kernel panic - not syncing: Attempted to kill init!')
+  })
+
+  test('another root', async () => {
+    const message = await failBoot('other-root', ALPINE, { 'kernel-args': 'root=/dev/sdz9 rootdelay=1' })
+    expect(message).toMatch(
+      /^The image does not boot: The kernel or its initrd could not mount the root filesystem\. /
+    )
+    expect(message).toContain('/dev/sdz9 does not exist')
+  })
+
+  test('no getty', async () => {
+    const checkout = alpineWith("RUN sed -i '/ttyS0/d' /etc/inittab")
+    const message = await failBoot('no-getty', checkout, { 'boot-timeout': '20' })
+    expect(message).toMatch(
+      /^The image does not boot: No login prompt appeared on the serial console within boot-timeout \(20 seconds\)\. /
+    )
+    expect(message).toContain('it has no getty on ttyS0')
+  })
+
+  test('a machine that powers itself off', async () => {
+    const checkout = alpineWith(
+      "RUN sed -i '/ttyS0/d' /etc/inittab && echo '::once:/sbin/poweroff -f' >> /etc/inittab"
+    )
+    expect(await failBoot('powers-off', checkout)).toMatch(
+      /^The image does not boot: The machine powered itself off before it was up\. /
+    )
+  })
+
+  test('a machine that resets itself', async () => {
+    const checkout = alpineWith(
+      "RUN sed -i '/ttyS0/d' /etc/inittab && echo '::once:/sbin/reboot -f' >> /etc/inittab"
+    )
+    expect(await failBoot('resets', checkout)).toMatch(
+      /^The image does not boot: The machine reset itself before it was up\. /
+    )
+  })
+})
+
+test('a success pattern replaces the login prompt', async () => {
+  const checkout = alpineWith(
+    "RUN sed -i '/ttyS0/d' /etc/inittab && echo '::once:/bin/sh -c \"echo APP READY on 8080 > /dev/ttyS0\"' >> /etc/inittab"
+  )
+  const run = await bench.succeed({
+    checkout,
+    inputs: {
+      'boot-success-pattern': 'READY on \\d+',
+      'upload-artifact': 'false',
+      formats: 'raw',
+      'boot-timeout': '120',
+      name: 'pattern'
+    }
+  })
+  expect(run.outputs['boot-result']).toBe('passed')
+  expect(run.rawLog).toContain('The image boots: APP READY on 8080 after')
+  expect(statSync(run.outputs.image ?? '').size).toBeGreaterThan(0)
+})
