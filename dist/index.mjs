@@ -3508,19 +3508,21 @@ async function makeFormats(host, disk, formats, baseName, workDir) {
     }
     if (path === void 0) throw new ActionError(`no disk for ${name}`);
     let sha256;
-    if (format.compression === null) sha256 = await hashFile(path, host.cancelled);
+    if (format.compression === null) sha256 = hashFile(path, host.cancelled);
     else {
       const compressed = join5(workDir, `disk.${extensionOf(format)}`);
-      sha256 = await compress(host, format.compression, path, compressed);
+      sha256 = Promise.resolve(await compress(host, format.compression, path, compressed));
       path = compressed;
     }
+    sha256.catch(() => {
+    });
     const { size } = statSync2(path);
     made.push({ format, name, path, size, sha256 });
     info(`Made ${name}: ${formatBytes(size)} in ${formatSeconds((performance.now() - begin) / 1e3)}`);
   }
   const wanted = /* @__PURE__ */ new Set([disk, ...made.map((file) => file.path)]);
   for (const path of containers.values()) if (!wanted.has(path)) rmSync3(path);
-  return made;
+  return Promise.all(made.map(async (file) => ({ ...file, sha256: await file.sha256 })));
 }
 async function convert(host, container, from, to) {
   const argv = convertArgv(container, from, to);
@@ -4305,7 +4307,7 @@ var packageFolder = {
 };
 var APT_OPTIONS = [
   ...["-o", "Acquire::Retries=3", "-o", "Acquire::http::Timeout=20", "-o", "Acquire::https::Timeout=20"],
-  ...["-o", "DPkg::Lock::Timeout=120", "-o", "APT::Install-Recommends=false"]
+  ...["-o", "DPkg::Lock::Timeout=120", "-o", "APT::Install-Recommends=false", "-o", "Dpkg::Use-Pty=false"]
 ];
 var APT_ENV = { DEBIAN_FRONTEND: "noninteractive", NEEDRESTART_SUSPEND: "1" };
 var APT_LIMIT = 5 * 6e4;
@@ -4401,7 +4403,7 @@ var debFiles = (folder) => readdirSync(folder).filter((name) => name.endsWith(".
 async function installFiles(host, folder, onLine) {
   const files = debFiles(folder);
   if (files.length === 0) return false;
-  const installed = await apt2(host, ["install", "--yes", "--no-download", "--", ...files], onLine);
+  const installed = await apt2(host, ["install", "--yes", "--", ...files], onLine);
   if (!installed) onLine("The packages from the cache do not fit this machine.");
   return installed;
 }

@@ -74,7 +74,7 @@ export async function makeFormats(
   workDir: string
 ): Promise<MadeFile[]> {
   const containers = new Map<Format['container'], string>([['raw', disk]])
-  const made: MadeFile[] = []
+  const made: (Omit<MadeFile, 'sha256'> & { sha256: Promise<string> })[] = []
   for (const format of formats) {
     const begin = performance.now()
     const name = `${baseName}.${extensionOf(format)}`
@@ -85,13 +85,15 @@ export async function makeFormats(
       containers.set(format.container, path)
     }
     if (path === undefined) throw new ActionError(`no disk for ${name}`)
-    let sha256: string
-    if (format.compression === null) sha256 = await hashFile(path, host.cancelled)
+    let sha256: Promise<string>
+    if (format.compression === null) sha256 = hashFile(path, host.cancelled)
     else {
       const compressed = join(workDir, `disk.${extensionOf(format)}`)
-      sha256 = await compress(host, format.compression, path, compressed)
+      sha256 = Promise.resolve(await compress(host, format.compression, path, compressed))
       path = compressed
     }
+    // Hashing goes on beside the next format; its failure is seen when all are collected.
+    sha256.catch(() => {})
     const { size } = statSync(path)
     made.push({ format, name, path, size, sha256 })
     core.info(`Made ${name}: ${formatBytes(size)} in ${formatSeconds((performance.now() - begin) / 1000)}`)
@@ -99,7 +101,7 @@ export async function makeFormats(
   // Intermediate containers that were only compressed.
   const wanted = new Set([disk, ...made.map(file => file.path)])
   for (const path of containers.values()) if (!wanted.has(path)) rmSync(path)
-  return made
+  return Promise.all(made.map(async file => ({ ...file, sha256: await file.sha256 })))
 }
 
 async function convert(

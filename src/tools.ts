@@ -84,7 +84,7 @@ export const packageFolder = {
 
 const APT_OPTIONS = [
   ...['-o', 'Acquire::Retries=3', '-o', 'Acquire::http::Timeout=20', '-o', 'Acquire::https::Timeout=20'],
-  ...['-o', 'DPkg::Lock::Timeout=120', '-o', 'APT::Install-Recommends=false']
+  ...['-o', 'DPkg::Lock::Timeout=120', '-o', 'APT::Install-Recommends=false', '-o', 'Dpkg::Use-Pty=false']
 ]
 const APT_ENV = { DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1' }
 const APT_LIMIT = 5 * 60_000
@@ -223,7 +223,7 @@ const debFiles = (folder: string): string[] =>
 async function installFiles(host: Host, folder: string, onLine: (line: string) => void): Promise<boolean> {
   const files = debFiles(folder)
   if (files.length === 0) return false
-  const installed = await apt(host, ['install', '--yes', '--no-download', '--', ...files], onLine)
+  const installed = await apt(host, ['install', '--yes', '--', ...files], onLine)
   if (!installed) onLine('The packages from the cache do not fit this machine.')
   return installed
 }
