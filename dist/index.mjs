@@ -3192,7 +3192,7 @@ function writeBootCode(diskPath, mbrPath) {
 }
 
 // src/container.ts
-import { chmodSync, mkdirSync as mkdirSync2, readFileSync as readFileSync2, rmSync as rmSync2, writeFileSync } from "node:fs";
+import { mkdirSync as mkdirSync2, readFileSync as readFileSync2, rmSync as rmSync2, writeFileSync } from "node:fs";
 import { join as join4 } from "node:path";
 import { pipeline } from "node:stream/promises";
 var import_tar_stream2 = __toESM(require_tar_stream(), 1);

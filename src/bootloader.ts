@@ -32,7 +32,7 @@ export const MODULE_FOLDERS = [
   '/usr/share/syslinux',
   '/usr/lib/syslinux/bios'
 ]
-export const MENU_MODULES = ['menu.c32', 'libutil.c32']
+const MENU_MODULES = ['menu.c32', 'libutil.c32']
 
 /** Seconds that a boot menu waits. */
 const MENU_SECONDS = 3

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import * as core from '@actions/core'
@@ -285,10 +285,4 @@ async function readFromContainer(
   if (running.stdout) await pipeline(running.stdout, parser).catch(() => {})
   await running.ended
   return isFile ? Buffer.concat(chunks).subarray(0, limit) : null
-}
-
-/** A folder that only the current user enters. */
-export function makePrivateFolder(path: string): void {
-  mkdirSync(path, { recursive: true })
-  chmodSync(path, 0o700)
 }

@@ -5,9 +5,9 @@ import { parse } from 'csv-parse/sync'
 import { ActionError, messageOf } from './errors.ts'
 import { formatBytes, MIB, parseSize } from './text.ts'
 
-export const CONTAINERS = ['raw', 'qcow2', 'vmdk', 'vdi', 'vhd', 'vhdx'] as const
-export const COMPRESSIONS = ['zst', 'gz', 'xz'] as const
-export const FILESYSTEMS = ['ext4', 'ext3', 'ext2'] as const
+const CONTAINERS = ['raw', 'qcow2', 'vmdk', 'vdi', 'vhd', 'vhdx'] as const
+const COMPRESSIONS = ['zst', 'gz', 'xz'] as const
+const FILESYSTEMS = ['ext4', 'ext3', 'ext2'] as const
 const ACCELERATORS = ['auto', 'kvm', 'tcg'] as const
 
 /** A file to make: a disk container format, compressed as a whole or not. */

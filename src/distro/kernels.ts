@@ -86,7 +86,7 @@ export function findKernels(index: TreeIndex): Kernel[] {
 }
 
 /** Releases that have a folder of modules. */
-export const moduleVersions = (index: TreeIndex): string[] => [
+const moduleVersions = (index: TreeIndex): string[] => [
   ...new Set(
     [...index.list('usr/lib/modules'), ...index.list('lib/modules')].filter(name => /^\d/.test(name))
   )
