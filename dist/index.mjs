@@ -4387,7 +4387,7 @@ async function savePackages({ folder, key }) {
   }
 }
 async function withCache(folder, call) {
-  const cache = await import("./cache-55NDXAYW.mjs");
+  const cache = await import("./cache-YZJKRW55.mjs");
   if (!cache.isFeatureAvailable()) return null;
   const { RUNNER_TEMP } = process.env;
   process.env.RUNNER_TEMP = folder;
@@ -4823,7 +4823,7 @@ async function publishConsole({ uploadArtifact, retentionDays }, serialLog) {
   setOutput("serial-log", serialLog);
   if (!uploadArtifact) return;
   try {
-    const { uploadFiles } = await import("./publish-IG7MJAUU.mjs");
+    const { uploadFiles } = await import("./publish-D4AYNL4W.mjs");
     await uploadFiles([serialLog], retentionDays, /* @__PURE__ */ new Map());
   } catch (error2) {
     warning(inert(messageOf(error2)), { title: "Console log not uploaded" });
@@ -4873,7 +4873,7 @@ async function publish(run, made) {
     return uploaded;
   });
   async function upload(paths) {
-    const { uploadFiles } = await import("./publish-IG7MJAUU.mjs");
+    const { uploadFiles } = await import("./publish-D4AYNL4W.mjs");
     return uploadFiles(paths, inputs.retentionDays, new Map(files.map((file) => [file.path, file.sha256])));
   }
   const complete = report();
