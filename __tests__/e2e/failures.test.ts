@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { ALPINE, Bench } from '../support/e2e.ts'
 import { ensureBaseImage } from '../support/images.ts'
+import { WRONG } from '../support/wrong-inputs.ts'
 
 const bench = new Bench()
 beforeAll(async () => {
@@ -46,6 +47,18 @@ describe('before anything runs', () => {
     ])
     expect(run.summary).toContain('## Wrong input')
     expect(run.seconds).toBeLessThan(3)
+  })
+
+  // One by one on the bundle: an error, an annotation, nothing else.
+  test('each wrong value is named', async () => {
+    const checkout = bench.context('FROM scratch\n')
+    mkdirSync(join(checkout, 'sub folder'))
+    writeFileSync(join(checkout, 'sub folder', 'Other'), 'FROM scratch\n')
+    for (const [inputs, expected] of WRONG) {
+      const { title, message } = await bench.fail({ checkout, inputs })
+      expect(title).toBe('Wrong input')
+      expect(message).toMatch(expected)
+    }
   })
 
   test('no Dockerfile', async () => {

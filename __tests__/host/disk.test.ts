@@ -38,8 +38,8 @@ beforeEach(() => {
 })
 
 afterEach(async () => {
-  jest.restoreAllMocks()
   expect(await undo.releaseAll()).toEqual([])
+  jest.restoreAllMocks()
   expect(mountedBelow(folder)).toEqual([])
   expect(asRoot('losetup', '--list', '--noheadings', '--output', 'BACK-FILE')).not.toContain(folder)
   rmSync(folder, { recursive: true })

@@ -1,0 +1,103 @@
+/**
+ * Wrong values of each input that can have one, and what the message says of them, word for word up to what depends on the
+ * machine. The working folder holds a Dockerfile and `sub folder` with a file `Other`.
+ */
+export const WRONG: [given: Record<string, string>, message: string | RegExp][] = [
+  [{ context: 'gone' }, /^Input context is "gone", but there is no such folder \(looked in \/.*\)\.$/],
+  [{ context: 'Dockerfile' }, /^Input context is "Dockerfile", but there is no such folder/],
+  [
+    { context: 'sub folder' },
+    /^Input context is "sub folder", but there is no file .*sub folder\/Dockerfile; add a Dockerfile there or name it with file\.$/
+  ],
+  [
+    { file: 'Gone' },
+    /^Input file is "Gone", but there is no file .*\/Gone; give the path of the Dockerfile\.$/
+  ],
+  [{ file: 'sub folder' }, /^Input file is "sub folder", but .*sub folder is not a file/],
+  [
+    { platform: 'linux/arm64' },
+    'Input platform is "linux/arm64", but linux/amd64 is the only platform supported for now.'
+  ],
+  [{ platform: 'linux/amd64,linux/arm64' }, /^Input platform is "linux\/amd64,linux\/arm64", but/],
+  [{ 'build-args': '"A=1' }, /^Input build-args is "\\"A=1", but a quoted item in it does not end as one/],
+  [
+    { 'build-contexts': 'base' },
+    'Input build-contexts holds an item that is not of the form name=path; write name=path, one a line.'
+  ],
+  [
+    { secrets: 'no value here' },
+    'Input secrets holds an item that is not of the form id=value; write id=value, one a line.'
+  ],
+  [{ secrets: '../../etc/x=1' }, /^A secret's id is "\.\.\/\.\.\/etc\/x", but it has to consist of letters/],
+  [{ 'secret-files': 'a=gone' }, 'Input secret-files is "a=gone", but there is no such file.'],
+  [
+    { 'secret-envs': 'a=GONE' },
+    'Input secret-envs is "a=GONE", but there is no such environment variable; set it under env: of the step.'
+  ],
+  [{ 'no-cache': 'yes' }, 'Input no-cache is "yes", but it has to be true or false.'],
+  [{ pull: '1' }, 'Input pull is "1", but it has to be true or false.'],
+  [
+    { image: '--privileged' },
+    'Input image is "--privileged", but it has to be an image reference, such as debian:bookworm.'
+  ],
+  [{ image: 'a b' }, /^Input image is "a b", but it has to be an image reference/],
+  [
+    { image: 'debian', target: 'x', labels: 'a=b' },
+    'Input image is "debian", but an image is not built: leave out target, labels.'
+  ],
+  [
+    { hostname: 'under_score' },
+    'Input hostname is "under_score", but it has to be at most 64 letters, digits, hyphens and dots, as in RFC 1123.'
+  ],
+  [{ hostname: `${'a'.repeat(60)}.${'b'.repeat(10)}` }, /^Input hostname is/],
+  [
+    { 'root-password': 'two\nlines' },
+    'Input root-password holds a control character or more than 255 bytes; give one line of text.'
+  ],
+  [{ 'root-password': 'é'.repeat(128) }, /^Input root-password holds/],
+  [
+    { 'kernel-args': 'a=ü' },
+    'Input kernel-args is "a=ü", but it has to be at most 1024 printable ASCII characters.'
+  ],
+  [{ 'serial-console': 'on' }, 'Input serial-console is "on", but it has to be true or false.'],
+  [{ size: 'big' }, 'Input size is "big", but it has to be a number with a unit, such as 1500M, 2G or 2GiB.'],
+  [{ size: '2' }, /^Input size is "2", but it has to be a number with a unit/],
+  [{ size: '1M' }, 'Input size is "1M", but it has to be from 16.0 MiB to 8 TiB.'],
+  [{ size: '100T' }, /^Input size is "100T", but it has to be from 16.0 MiB to 8 TiB\.$/],
+  [{ 'extra-space': '-1G' }, /^Input extra-space is "-1G", but it has to be a number with a unit/],
+  [{ filesystem: 'xfs' }, 'Input filesystem is "xfs", but it has to be one of ext4, ext3, ext2.'],
+  [{ name: '../x' }, /^Input name is "\.\.\/x", but it has to be at most 128 bytes/],
+  [{ name: '-rf' }, /^Input name is "-rf"/],
+  [{ name: 'a\nb' }, /^Input name is "a\\nb"/],
+  [{ name: 'a'.repeat(129) }, /^Input name is/],
+  [
+    { formats: 'qcow3, raw, iso\nraw.bz2 raw.gz.gz' },
+    'Input formats is "qcow3, iso, raw.bz2, raw.gz.gz", but each format has to be one of raw, qcow2, vmdk, vdi, vhd, vhdx, each also with .zst, .gz, .xz.'
+  ],
+  [{ formats: ' , ' }, /^Input formats is "", but each format has to be one of/],
+  [{ 'output-dir': 'Dockerfile' }, 'Input output-dir is "Dockerfile", but that exists and is not a folder.'],
+  [{ 'upload-artifact': 'no' }, 'Input upload-artifact is "no", but it has to be true or false.'],
+  [
+    { 'retention-days': '0' },
+    'Input retention-days is "0", but it has to be a whole number of days from 1 to 400.'
+  ],
+  [{ 'retention-days': '1.5' }, /^Input retention-days is "1\.5"/],
+  [{ 'boot-test': 'maybe' }, 'Input boot-test is "maybe", but it has to be true or false.'],
+  [
+    { 'boot-timeout': '5m' },
+    'Input boot-timeout is "5m", but it has to be a whole number of seconds from 1 to 21600.'
+  ],
+  [
+    { 'boot-success-pattern': '(' },
+    /^Input boot-success-pattern is "\(", but it is not a regular expression/
+  ],
+  [
+    { 'boot-success-pattern': '.*' },
+    'Input boot-success-pattern is ".*", but it matches an empty line; name what the line has to hold.'
+  ],
+  [{ memory: '1024' }, /^Input memory is "1024", but it has to be a number with a unit/],
+  [{ memory: '1M' }, 'Input memory is "1M", but it has to be from 64.0 MiB to 8 TiB.'],
+  [{ cpus: '0' }, 'Input cpus is "0", but it has to be a whole number of processors from 1 to 64.'],
+  [{ accelerator: 'hvf' }, 'Input accelerator is "hvf", but it has to be one of auto, kvm, tcg.'],
+  [{ 'install-tools': '' }, 'Input install-tools is "", but it has to be true or false.']
+]
