@@ -4,13 +4,14 @@ import type { InitSystem } from './distro/init.ts'
 import { ActionError } from './errors.ts'
 import type { Host } from './host.ts'
 import { isHostname } from './inputs.ts'
-import type { Entry, TreeIndex } from './tree.ts'
+import { type Entry, isExact, type TreeIndex } from './tree.ts'
 
 /** A change to the tree. Paths have no leading slash; their parents may be links, which are resolved within the tree. */
 export type Edit =
   | Readonly<{
       kind: 'file'
       path: string
+      /** A string holds one byte a character. */
       content: string | Buffer
       mode: number
       uid?: number
@@ -34,6 +35,9 @@ export type EditFacts = Readonly<{
   rootMount: string
 }>
 
+/** Largest file that is changed: a longer one is none that such a system has. */
+const LARGEST_EDITED = 1 << 20
+
 /** Files whose present content decides what is written. */
 export const EDITED_FILES = [
   'etc/fstab',
@@ -50,8 +54,16 @@ export async function readEditedFiles({ index, read }: Container): Promise<EditF
   const contents = await Promise.all(
     EDITED_FILES.map(async path => {
       const real = index.resolve(path)
-      const content = real !== null && index.entry(real)?.kind === 'f' ? await read(real) : null
-      return [path, content?.toString('utf8') ?? null] as const
+      if (real === null || index.entry(real)?.kind !== 'f') return [path, null] as const
+      const content = await read(real, LARGEST_EDITED + 1)
+      if (content !== null && content.length > LARGEST_EDITED) {
+        throw new ActionError(
+          `/${path} in the image is larger than 1 MiB, which is no file that a system can read.`,
+          'Unusable root filesystem'
+        )
+      }
+      // One character a byte, so that what is not UTF-8 in it is written back as it was.
+      return [path, content?.toString('latin1') ?? null] as const
     })
   )
   return Object.fromEntries(contents) as EditFacts['files']
@@ -231,6 +243,12 @@ export function placeOf(index: TreeIndex, path: string): { real: string; missing
         'Unusable root filesystem'
       )
     }
+    if (!isExact(real)) {
+      throw new ActionError(
+        `/${path} has to be written, but it leads through a name in the image that is not valid UTF-8.`,
+        'Unusable root filesystem'
+      )
+    }
     return { real, missingFolders: rest.slice(0, -1).map((_, i) => below(i + 1)) }
   }
   return { real: path, missingFolders: [] }
@@ -262,7 +280,8 @@ export async function applyEdits(
     const header = { name: real, uid: 0, gid: 0, mtime }
     if (edit.kind === 'file') {
       const { mode, uid = 0, gid = 0 } = edit
-      archive.entry({ ...header, mode, uid, gid }, edit.content)
+      const content = typeof edit.content === 'string' ? Buffer.from(edit.content, 'latin1') : edit.content
+      archive.entry({ ...header, mode, uid, gid }, content)
     } else if (edit.kind === 'link') archive.entry({ ...header, type: 'symlink', linkname: edit.target })
     else {
       const { mode, major, minor } = edit
