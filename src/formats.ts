@@ -75,29 +75,39 @@ export async function makeFormats(
 ): Promise<MadeFile[]> {
   const containers = new Map<Format['container'], string>([['raw', disk]])
   const made: MadeFile[] = []
-  for (const format of formats) {
-    const begin = performance.now()
-    const name = `${baseName}.${extensionOf(format)}`
-    let path = containers.get(format.container)
-    if (path === undefined && format.container !== 'raw') {
-      path = join(workDir, `disk.${format.container}`)
-      await convert(host, format.container, disk, path)
-      await verify(host, format.container, disk, path)
-      containers.set(format.container, path)
+  const checks: Promise<void>[] = []
+  try {
+    for (const format of formats) {
+      const begin = performance.now()
+      const name = `${baseName}.${extensionOf(format)}`
+      let path = containers.get(format.container)
+      if (path === undefined && format.container !== 'raw') {
+        path = join(workDir, `disk.${format.container}`)
+        await convert(host, format.container, disk, path)
+        // Beside what comes next, which mostly leaves a processor idle.
+        const check = verify(host, format.container, disk, path)
+        check.catch(() => {})
+        checks.push(check)
+        containers.set(format.container, path)
+      }
+      if (path === undefined) throw new ActionError(`no disk for ${name}`)
+      let sha256: string
+      if (format.compression === null) sha256 = await hashFile(path, host.cancelled)
+      else {
+        const compressed = join(workDir, `disk.${extensionOf(format)}`)
+        sha256 = await compress(host, format.compression, path, compressed)
+        path = compressed
+      }
+      const { size } = statSync(path)
+      made.push({ format, name, path, size, sha256 })
+      core.info(
+        inert(`Made ${name}: ${formatBytes(size)} in ${formatSeconds((performance.now() - begin) / 1000)}`)
+      )
     }
-    if (path === undefined) throw new ActionError(`no disk for ${name}`)
-    let sha256: string
-    if (format.compression === null) sha256 = await hashFile(path, host.cancelled)
-    else {
-      const compressed = join(workDir, `disk.${extensionOf(format)}`)
-      sha256 = await compress(host, format.compression, path, compressed)
-      path = compressed
-    }
-    const { size } = statSync(path)
-    made.push({ format, name, path, size, sha256 })
-    core.info(
-      inert(`Made ${name}: ${formatBytes(size)} in ${formatSeconds((performance.now() - begin) / 1000)}`)
-    )
+    await Promise.all(checks)
+  } finally {
+    // Nothing may use the work folder after this.
+    await Promise.allSettled(checks)
   }
   // Intermediate containers that were only compressed.
   const wanted = new Set([disk, ...made.map(file => file.path)])
