@@ -9,12 +9,13 @@ import {
   formatBytes,
   formatSeconds,
   inert,
+  inertText,
   markdownCell,
   messageOf,
   parseSize,
   quoteArgv,
   stripTerminal
-} from "./chunk-OZWKTHFN.mjs";
+} from "./chunk-ZM2RXUUV.mjs";
 import {
   ExitCode,
   __toESM,
@@ -391,7 +392,8 @@ async function attempt(host, undo, { disk, boot, serialLog, workDir }, accelerat
     stdio: ["ignore", "pipe", "pipe"],
     cwd: workDir
   });
-  const log = createWriteStream(serialLog);
+  rmSync(serialLog, { force: true });
+  const log = createWriteStream(serialLog, { flags: "wx" });
   const monitor = new Monitor(socket);
   const watch = new ConsoleWatch(boot.successPattern);
   try {
@@ -486,14 +488,1029 @@ import { closeSync as closeSync3, openSync as openSync3, readFileSync, writeSync
 // src/disk.ts
 import { randomBytes, randomUUID } from "node:crypto";
 import { closeSync as closeSync2, mkdirSync, openSync as openSync2, statfsSync, truncateSync } from "node:fs";
-import { join as join3 } from "node:path";
+import { basename, dirname, join as join2 } from "node:path";
 
 // src/edits.ts
 var import_tar_stream = __toESM(require_tar_stream(), 1);
 
+// src/tree.ts
+var BLOCK = 4096;
+var MAX_LINKS = 40;
+var TreeIndex = class {
+  #entries = /* @__PURE__ */ new Map();
+  /** Names in each folder; made when first asked for. */
+  #children = null;
+  #inodes = 0;
+  #bytes = 0;
+  /**
+   * Adds a file.
+   * @param path relative path, without `./`
+   * @param allocated bytes of allocated blocks, at most the apparent size rounded up; 0 for a further name of an inode
+   *   that was added before
+   * @param counted whether the name brings an inode of its own
+   */
+  add(path, entry, allocated, counted) {
+    this.#children = null;
+    this.#entries.set(
+      exactName(path),
+      entry.link === null ? entry : { ...entry, link: exactName(entry.link) }
+    );
+    if (!counted) return;
+    this.#inodes++;
+    const needsBlocks = entry.kind === "f" || entry.kind === "d" || entry.kind === "l" && entry.size > 59;
+    if (needsBlocks) this.#bytes += roundToBlocks(entry.kind === "d" ? Math.max(allocated, BLOCK) : allocated);
+    if (allocated > 64 * 1024 ** 2) this.#bytes += BLOCK;
+  }
+  get measure() {
+    return { inodes: this.#inodes, bytes: this.#bytes };
+  }
+  /** The entry of a path whose parents are no links; does not follow the path itself. */
+  entry(path) {
+    return path === "" ? ROOT : this.#entries.get(path) ?? null;
+  }
+  /**
+   * The real path that a path names as the booted machine would see it, or null if it leads nowhere: a missing file, a
+   * loop of links, a file used as a folder. `..` above the root stays at the root.
+   * @param last whether a link in the last component is followed; a missing last component is then no path
+   */
+  resolve(path, last = "follow") {
+    let pending = path.split("/");
+    const real = [];
+    let links = 0;
+    while (pending.length > 0) {
+      const [name = "", ...rest] = pending;
+      pending = rest;
+      if (name === "" || name === ".") continue;
+      if (name === "..") {
+        real.pop();
+        continue;
+      }
+      const parent = this.entry(real.join("/"));
+      if (parent?.kind !== "d") return null;
+      const isLast = rest.every((part) => part === "" || part === ".");
+      const candidate = [...real, name].join("/");
+      const entry = this.entry(candidate);
+      if (entry?.kind === "l" && entry.link !== null && !(isLast && last === "keep")) {
+        if (++links > MAX_LINKS) return null;
+        if (entry.link.startsWith("/")) real.length = 0;
+        pending = [...entry.link.split("/"), ...pending];
+        continue;
+      }
+      if (entry === null && !(isLast && last === "keep")) return null;
+      real.push(name);
+    }
+    return real.join("/");
+  }
+  /** Kind of what a path leads to, links followed; null if nowhere. */
+  kind(path) {
+    const real = this.resolve(path);
+    return real === null ? null : this.entry(real)?.kind ?? null;
+  }
+  /** Names in the folder that a path leads to, sorted; none if it is no folder. */
+  list(path) {
+    const real = this.resolve(path);
+    if (real === null) return [];
+    this.#children ??= this.#listAll();
+    return [...this.#children.get(real) ?? []].sort();
+  }
+  /** One pass for all folders: an image may well have thousands that are asked for, among a million names. */
+  #listAll() {
+    const children = /* @__PURE__ */ new Map();
+    for (const path of this.#entries.keys()) {
+      const slash = path.lastIndexOf("/");
+      const parent = slash < 0 ? "" : path.slice(0, slash);
+      const names = children.get(parent);
+      if (names) names.push(path.slice(slash + 1));
+      else children.set(parent, [path.slice(slash + 1)]);
+    }
+    return children;
+  }
+};
+var exactName = (path) => path.replaceAll("\uFFFD", "\0");
+var isExact = (path) => !path.includes("\0");
+var ROOT = { kind: "d", mode: 493, uid: 0, gid: 0, size: 0, link: null };
+var roundToBlocks = (bytes) => Math.ceil(bytes / BLOCK) * BLOCK;
+var FIND_FORMAT = ["%y", "%m", "%U", "%G", "%s", "%b", "%n", "%i", "%P", "%l"].map((field) => `${field}\\0`).join("");
+var FIELDS = 10;
+var FindParser = class {
+  index = new TreeIndex();
+  #seen = /* @__PURE__ */ new Set();
+  #rest = Buffer.alloc(0);
+  #fields = [];
+  write(chunk) {
+    const data = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk;
+    let from = 0;
+    for (let at = data.indexOf(0, from); at !== -1; at = data.indexOf(0, from)) {
+      this.#fields.push(data.toString("utf8", from, at));
+      from = at + 1;
+      if (this.#fields.length === FIELDS) {
+        this.#add(this.#fields);
+        this.#fields = [];
+      }
+    }
+    this.#rest = data.subarray(from);
+  }
+  #add([
+    kind = "",
+    mode = "",
+    uid = "",
+    gid = "",
+    size = "",
+    blocks = "",
+    names = "",
+    inode = "",
+    path = "",
+    link = ""
+  ]) {
+    if (path === "") return;
+    const first = Number(names) < 2 || kind === "d" || !this.#seen.has(inode);
+    if (first && Number(names) > 1 && kind !== "d") this.#seen.add(inode);
+    this.index.add(
+      path,
+      {
+        kind,
+        mode: Number.parseInt(mode, 8),
+        uid: Number(uid),
+        gid: Number(gid),
+        size: Number(size),
+        link: kind === "l" ? link : null
+      },
+      Math.min(Number(blocks) * 512, roundToBlocks(Number(size))),
+      first
+    );
+  }
+};
+
+// src/edits.ts
+var LARGEST_EDITED = 1 << 20;
+var EDITED_FILES = ["etc/fstab", "etc/passwd", "etc/shadow", "usr/sbin/policy-rc.d"];
+async function readEditedFiles({ index, read }) {
+  const contents = await Promise.all(
+    EDITED_FILES.map(async (path) => {
+      const real = index.resolve(path);
+      if (real === null || index.entry(real)?.kind !== "f") return [path, null];
+      const content = await read(real, LARGEST_EDITED + 1);
+      if (content !== null && content.length > LARGEST_EDITED) {
+        throw new ActionError(
+          `/${path} in the image is larger than 1 MiB, which is no file that a system can read.`,
+          "Unusable root filesystem"
+        );
+      }
+      return [path, content?.toString("latin1") ?? null];
+    })
+  );
+  return Object.fromEntries(contents);
+}
+function planEdits(facts) {
+  const { index, files } = facts;
+  const present = (path) => entryAt(index, path) !== null;
+  const remove = (...paths) => paths.filter(present).map((path) => ({ kind: "remove", path }));
+  return [
+    { kind: "file", path: "etc/fstab", content: fstab(files["etc/fstab"], facts.rootMount), mode: 420 },
+    { kind: "file", path: "etc/hostname", content: `${facts.hostname}
+`, mode: 420 },
+    { kind: "file", path: "etc/hosts", content: hosts(facts.hostname), mode: 420 },
+    resolvConf(facts),
+    ...machineId(facts),
+    ...rootPassword(facts),
+    ...devices(index),
+    ...sshHostKeys(facts),
+    // OpenRC skips its root, fsck and localmount services, and systemd changes its behaviour, where these exist.
+    ...remove(".dockerenv", "run/.containerenv"),
+    // Debian's container images keep services from starting by it; in a machine they have to start.
+    .../exit\s+101/.test(files["usr/sbin/policy-rc.d"] ?? "") ? remove("usr/sbin/policy-rc.d") : []
+  ];
+}
+function fstab(present, rootMount) {
+  const lines = (present ?? "").split("\n").filter((line) => line.trim().split(/\s+/)[1] !== "/" || line.trim().startsWith("#"));
+  const kept = lines.filter((line) => !/UNCONFIGURED FSTAB/.test(line)).join("\n").trim();
+  return `${rootMount}
+${kept === "" ? "" : `${kept}
+`}`;
+}
+function hosts(hostname) {
+  return [
+    "127.0.0.1	localhost",
+    `127.0.1.1	${hostname}`,
+    "::1	localhost ip6-localhost ip6-loopback",
+    "ff02::1	ip6-allnodes",
+    "ff02::2	ip6-allrouters",
+    ""
+  ].join("\n");
+}
+function resolvConf({ index, initSystem }) {
+  const path = "etc/resolv.conf";
+  const hasResolved = ["usr/lib/systemd/systemd-resolved", "lib/systemd/systemd-resolved"].some(
+    (file) => index.kind(file) === "f"
+  );
+  return initSystem === "systemd" && hasResolved ? { kind: "link", path, target: "../run/systemd/resolve/stub-resolv.conf" } : { kind: "file", path, content: "# Filled in by the DHCP client.\n", mode: 420 };
+}
+function machineId({ index, initSystem }) {
+  const edits = [];
+  if (initSystem === "systemd") edits.push({ kind: "file", path: "etc/machine-id", content: "", mode: 292 });
+  else if (entryAt(index, "etc/machine-id")) edits.push({ kind: "remove", path: "etc/machine-id" });
+  if (entryAt(index, "var/lib/dbus/machine-id")?.kind === "f")
+    edits.push({ kind: "remove", path: "var/lib/dbus/machine-id" });
+  return edits;
+}
+function rootPassword({ index, files, passwordHash }) {
+  if (passwordHash === null) return [];
+  for (const path of ["etc/shadow", "etc/passwd"]) {
+    const content = files[path];
+    if (content === null || !/^root:/m.test(content)) continue;
+    const changed = content.replace(/^root:[^:\n]*/m, () => `root:${passwordHash}`);
+    const { mode, uid, gid } = entryAt(index, path) ?? { mode: 416, uid: 0, gid: 0 };
+    return [{ kind: "file", path, content: changed, mode, uid, gid }];
+  }
+  throw new ActionError(
+    "Input root-password is given, but the image has no user root: neither /etc/shadow nor /etc/passwd names one.",
+    "No user root"
+  );
+}
+function devices(index) {
+  const wanted = [
+    { path: "dev/console", major: 5, minor: 1, mode: 384 },
+    { path: "dev/null", major: 1, minor: 3, mode: 438 }
+  ];
+  return wanted.filter(({ path }) => entryAt(index, path)?.kind !== "c").map((device) => ({ kind: "device", ...device }));
+}
+var KEYGEN_UNIT = `[Unit]
+Description=Generate this machine's SSH host keys
+ConditionPathExistsGlob=!/etc/ssh/ssh_host_*_key
+Before=ssh.service sshd.service
+After=systemd-remount-fs.service
+
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/ssh-keygen -A
+RemainAfterExit=yes
+
+[Install]
+WantedBy=multi-user.target
+`;
+function sshHostKeys({ index, initSystem }) {
+  const keys = index.list("etc/ssh").filter((name) => /^ssh_host_\w+_key(\.pub)?$/.test(name));
+  if (keys.length === 0) return [];
+  const removals = keys.map((name) => ({ kind: "remove", path: `etc/ssh/${name}` }));
+  if (initSystem === "openrc") return removals;
+  if (initSystem !== "systemd" || index.kind("usr/bin/ssh-keygen") !== "f") return [];
+  const units = [...index.list("usr/lib/systemd/system"), ...index.list("etc/systemd/system")];
+  if (units.some((unit2) => /^sshd?-?gen-?keys?|^sshd-keygen/.test(unit2))) return removals;
+  const unit = "ssh-host-keys.service";
+  return [
+    ...removals,
+    { kind: "file", path: `etc/systemd/system/${unit}`, content: KEYGEN_UNIT, mode: 420 },
+    { kind: "link", path: `etc/systemd/system/multi-user.target.wants/${unit}`, target: `../${unit}` }
+  ];
+}
+var entryAt = (index, path) => {
+  const real = index.resolve(path, "keep");
+  return real === null ? null : index.entry(real);
+};
+function placeOf(index, path) {
+  const names = path.split("/");
+  for (let depth = names.length - 1; depth >= 0; depth--) {
+    const parent = names.slice(0, depth).join("/");
+    if (entryAt(index, parent) === null) continue;
+    const realParent = index.resolve(parent);
+    if (realParent === null || index.entry(realParent)?.kind !== "d") {
+      throw new ActionError(
+        `/${path} has to be written, but /${parent} in the image is ${realParent === null ? "a link that leads nowhere" : "no folder"}.`,
+        "Unusable root filesystem"
+      );
+    }
+    const rest = names.slice(depth);
+    const below = (count) => [realParent, ...rest.slice(0, count)].filter(Boolean).join("/");
+    const real = below(rest.length);
+    if (index.entry(real)?.kind === "d") {
+      throw new ActionError(
+        `/${path} has to be a file, but it is a folder in the image.`,
+        "Unusable root filesystem"
+      );
+    }
+    if (!isExact(real)) {
+      throw new ActionError(
+        `/${path} has to be written, but it leads through a name in the image that is not valid UTF-8.`,
+        "Unusable root filesystem"
+      );
+    }
+    return { real, missingFolders: rest.slice(0, -1).map((_, i) => below(i + 1)) };
+  }
+  return { real: path, missingFolders: [] };
+}
+async function applyEdits(host, index, mountPoint, edits) {
+  const placed = edits.map((edit) => ({ edit, ...placeOf(index, edit.path) }));
+  const removals = placed.filter(({ edit }) => edit.kind === "remove").map(({ real }) => `${mountPoint}/${real}`);
+  if (removals.length > 0) await host.runAsRoot(["rm", "--force", "--", ...removals]);
+  const archive = (0, import_tar_stream.pack)();
+  const mtime = /* @__PURE__ */ new Date();
+  const folders = /* @__PURE__ */ new Set();
+  for (const { edit, real, missingFolders } of placed) {
+    if (edit.kind === "remove") continue;
+    for (const folder of missingFolders) {
+      if (!folders.has(folder))
+        archive.entry({ name: folder, type: "directory", mode: 493, uid: 0, gid: 0, mtime });
+      folders.add(folder);
+    }
+    const header = { name: real, uid: 0, gid: 0, mtime };
+    if (edit.kind === "file") {
+      const { mode, uid = 0, gid = 0 } = edit;
+      const content = typeof edit.content === "string" ? Buffer.from(edit.content, "latin1") : edit.content;
+      archive.entry({ ...header, mode, uid, gid }, content);
+    } else if (edit.kind === "link") archive.entry({ ...header, type: "symlink", linkname: edit.target });
+    else {
+      const { mode, major, minor } = edit;
+      archive.entry({ ...header, type: "character-device", mode, devmajor: major, devminor: minor });
+    }
+  }
+  archive.finalize();
+  const chunks = [];
+  for await (const chunk of archive) chunks.push(chunk);
+  await host.runAsRoot(extractArgv(mountPoint), { input: Buffer.concat(chunks) });
+}
+var extractArgv = (folder) => [
+  ...["tar", "--extract", "--file", "-", "--directory", folder, "--blocking-factor", "512"],
+  ...[
+    "--numeric-owner",
+    "--same-owner",
+    "--preserve-permissions",
+    "--acls",
+    "--xattrs",
+    "--xattrs-include",
+    "*"
+  ]
+];
+
+// src/disk.ts
+var SECTOR = 512;
+var START_SECTOR = 2048;
+var START_BYTES = START_SECTOR * SECTOR;
+var INODE_BYTES = 256;
+var BLOCKS_PER_GROUP = 8 * BLOCK;
+var DESCRIPTORS_PER_BLOCK = BLOCK / 32;
+var LEAST_FILESYSTEM = 15 * MIB;
+var partuuid = (plan) => `${plan.diskId}-01`;
+function journalFor(filesystem, bytes) {
+  if (filesystem === "ext2") return 0;
+  const [, mib] = [
+    [128, 4],
+    [1024, 16],
+    [2048, 32],
+    [Infinity, 64]
+  ].find(([below = 0]) => bytes < below * MIB) ?? [];
+  return mib ?? 64;
+}
+function overhead(filesystem, bytes, inodes) {
+  const blocks = Math.ceil(bytes / BLOCK);
+  const groups = Math.ceil(blocks / BLOCKS_PER_GROUP);
+  const descriptorBlocks = Math.ceil(groups / DESCRIPTORS_PER_BLOCK);
+  const grown = Math.ceil(Math.min(blocks * 1024, 2 ** 32) / BLOCKS_PER_GROUP / DESCRIPTORS_PER_BLOCK);
+  const reserved = Math.min(grown, BLOCK / 4);
+  const copies = Array.from({ length: groups }, (_, group) => group).filter(hasSuperblock).length;
+  const tables = roundToBlocks(inodes * INODE_BYTES) + groups * 3 * BLOCK;
+  return tables + copies * (1 + descriptorBlocks + reserved) * BLOCK + journalFor(filesystem, bytes) * MIB;
+}
+function hasSuperblock(group) {
+  if (group < 2) return true;
+  return [3, 5, 7].some((base) => {
+    let power = base;
+    while (power < group) power *= base;
+    return power === group;
+  });
+}
+var inodesFor = (measure, bytes) => (
+  // mke2fs' own ratio is one inode for 16 KiB; a tree of small files needs more, and room to add some.
+  Math.max(Math.ceil(bytes / 16384), Math.ceil(measure.inodes * 1.05) + 1024)
+);
+function roomFor(measure, filesystem, freeBytes) {
+  const lists = filesystem === "ext4" ? 0 : measure.bytes / 512;
+  const content = measure.bytes * 1.01 + lists + 2 * MIB + freeBytes;
+  let bytes = Math.max(content, LEAST_FILESYSTEM);
+  for (; ; ) {
+    const needed = (content + overhead(filesystem, bytes, inodesFor(measure, bytes))) / 0.99;
+    if (needed <= bytes) break;
+    bytes = Math.ceil(needed / MIB) * MIB;
+  }
+  return {
+    filesystemBytes: bytes,
+    inodes: inodesFor(measure, bytes),
+    journalMiB: journalFor(filesystem, bytes)
+  };
+}
+function planDisk(measure, inputs) {
+  const { filesystem, sizeBytes, extraSpaceBytes } = inputs;
+  let room = roomFor(measure, filesystem, sizeBytes === null ? extraSpaceBytes : 0);
+  if (sizeBytes !== null) {
+    const least = room.filesystemBytes + START_BYTES;
+    if (sizeBytes < least) {
+      throw new ActionError(
+        `Input size is ${formatBytes(sizeBytes)} (${sizeBytes} bytes), but the content needs a disk of at least ${formatBytes(least)} (${least} bytes): set size to ${Math.ceil(least / MIB)}M or more, or to auto.`,
+        "Disk too small"
+      );
+    }
+    const filesystemBytes = sizeBytes - START_BYTES;
+    room = {
+      filesystemBytes,
+      inodes: inodesFor(measure, filesystemBytes),
+      journalMiB: journalFor(filesystem, filesystemBytes)
+    };
+  }
+  return {
+    sizeBytes: room.filesystemBytes + START_BYTES,
+    partition: { startSector: START_SECTOR, sectors: room.filesystemBytes / SECTOR },
+    diskId: randomBytes(4).toString("hex"),
+    filesystem,
+    uuid: randomUUID(),
+    label: "root",
+    inodes: room.inodes,
+    journalMiB: room.journalMiB
+  };
+}
+var sfdiskScript = ({ diskId, partition }) => [
+  "label: dos",
+  `label-id: 0x${diskId}`,
+  "unit: sectors",
+  "",
+  `start=${partition.startSector}, size=${partition.sectors}, type=83, bootable`,
+  ""
+].join("\n");
+var FEATURES = {
+  ext2: ["ext_attr", "resize_inode", "dir_index", "filetype", "sparse_super", "large_file"],
+  ext3: ["ext_attr", "resize_inode", "dir_index", "filetype", "sparse_super", "large_file"],
+  ext4: [
+    ...["ext_attr", "resize_inode", "dir_index", "filetype", "sparse_super", "large_file"],
+    ...["extent", "flex_bg", "huge_file", "uninit_bg", "dir_nlink", "extra_isize"]
+  ]
+};
+function mkfsArgv(plan, path, knowsPrezeroed) {
+  const extended = [
+    `offset=${START_BYTES}`,
+    "nodiscard",
+    "root_owner=0:0",
+    // The file is sparse: its blocks are zero already.
+    "lazy_journal_init=1",
+    knowsPrezeroed ? "assume_storage_prezeroed=1" : "lazy_itable_init=1"
+  ];
+  return [
+    ...["mke2fs", "-q", "-F", "-t", plan.filesystem, "-b", `${BLOCK}`, "-I", `${INODE_BYTES}`, "-m", "1"],
+    ...[
+      "-O",
+      ["none", ...plan.journalMiB > 0 ? ["has_journal"] : [], ...FEATURES[plan.filesystem]].join(","),
+      "-N",
+      `${plan.inodes}`
+    ],
+    ...plan.journalMiB > 0 ? ["-J", `size=${plan.journalMiB}`] : [],
+    ...[
+      "-U",
+      plan.uuid,
+      "-L",
+      plan.label,
+      "-E",
+      extended.join(","),
+      "--",
+      path,
+      `${plan.partition.sectors * SECTOR / 1024}k`
+    ]
+  ];
+}
+var filesystemIn = (path) => ({
+  name: `./${basename(path)}?offset=${START_BYTES}`,
+  cwd: dirname(path)
+});
+async function createDisk(host, plan, path) {
+  closeSync2(openSync2(path, "wx", 420));
+  truncateSync(path, plan.sizeBytes);
+  await host.run(["sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", path], {
+    input: sfdiskScript(plan)
+  });
+  const version = await host.run(["mke2fs", "-V"]);
+  const [, major = "0", minor = "0"] = /mke2fs (\d+)\.(\d+)/.exec(version.stderr) ?? [];
+  await host.run(mkfsArgv(plan, path, Number(major) > 1 || Number(minor) >= 47));
+  await showJournal(host, plan, path, false);
+}
+function checkSpace(folder, plan, measure, inputs) {
+  const { bavail, bsize } = statfsSync(folder);
+  const free = bavail * bsize;
+  const needed = Math.ceil(
+    measure.bytes * (1 + inputs.formats.filter((format) => format.container !== "raw" || format.compression).length * 0.8)
+  ) + 64 * MIB;
+  if (free >= needed) return;
+  throw new ActionError(
+    `${folder} has ${formatBytes(free)} free, but about ${formatBytes(needed)} are needed for a disk of ${formatBytes(plan.sizeBytes)} in the formats asked for. Set output-dir to a folder on a larger disk (/mnt on some hosted runners) or free space first.`,
+    "Not enough disk space"
+  );
+}
+var FILL_LIMIT = 60 * 6e4;
+async function mountDisk(host, undo, plan, path, workDir) {
+  const mountPoint = join2(workDir, "root");
+  mkdirSync(mountPoint);
+  const resources = [
+    { kind: "loop", file: path },
+    { kind: "mount", target: mountPoint }
+  ];
+  for (const resource of resources) undo.register(resource);
+  const options = [
+    ...[
+      "loop",
+      `offset=${START_BYTES}`,
+      `sizelimit=${plan.partition.sectors * SECTOR}`,
+      "nodev",
+      "nosuid",
+      "noexec"
+    ],
+    // The file is not the disk of a machine that may lose power: every barrier would be an fsync of it.
+    ...["barrier=0", "noinit_itable"]
+  ];
+  try {
+    await host.runAsRoot(["mount", "-t", "ext4", "-o", options.join(","), path, mountPoint], {
+      timeout: 12e4
+    });
+  } catch (error2) {
+    if (host.cancelled.aborted) throw error2;
+    throw new ActionError(
+      `The new filesystem cannot be mounted through a loop device. ${messageOf(error2)}`,
+      "No loop device"
+    );
+  }
+  return { path, mountPoint, resources };
+}
+async function fillDisk(host, { mountPoint }, container, edits) {
+  try {
+    await host.pipe(container.archive, { asRoot: true, argv: extractArgv(mountPoint) }, FILL_LIMIT);
+    if (!container.keepsHoles) await digHoles(host, mountPoint);
+    await applyEdits(host, container.index, mountPoint, edits);
+  } catch (error2) {
+    throw explainFullDisk(error2, mountPoint);
+  }
+}
+async function finishDisk(host, undo, plan, disk) {
+  for (const resource of disk.resources.toReversed()) await undo.release(resource);
+  await showJournal(host, plan, disk.path, true);
+  await checkFilesystem(host, disk.path);
+}
+async function digHoles(host, folder) {
+  await host.runAsRoot(
+    // A swap file with holes cannot be used.
+    [
+      "find",
+      folder,
+      "-xdev",
+      "-type",
+      "f",
+      "-size",
+      "+1024k",
+      "!",
+      "-iname",
+      "*swap*",
+      "-exec",
+      "fallocate",
+      "--dig-holes",
+      "--",
+      "{}",
+      ";"
+    ],
+    { timeout: FILL_LIMIT }
+  );
+  await host.runAsRoot(["fstrim", folder], { allowFailure: true, timeout: FILL_LIMIT });
+}
+async function showJournal(host, plan, path, shown) {
+  if (plan.journalMiB === 0) return;
+  const request = `feature ${shown ? "" : "-"}has_journal`;
+  const { name, cwd } = filesystemIn(path);
+  const { stdout } = await host.run(["debugfs", "-w", "-R", request, name], { cwd });
+  if (stdout.includes("has_journal") !== shown)
+    throw new ActionError(`debugfs could not do "${request}": ${stdout.trim()}`);
+}
+async function checkFilesystem(host, path) {
+  const { name, cwd } = filesystemIn(path);
+  const checked = await host.run(["e2fsck", "-fn", name], { allowFailure: true, cwd });
+  if (checked.exitCode !== 0) {
+    throw new ActionError(
+      `e2fsck finds errors in the new filesystem:
+${checked.stdout.slice(-2e3)}`,
+      "Damaged filesystem"
+    );
+  }
+  info(checked.stdout.trim().split("\n").pop() ?? "");
+}
+function explainFullDisk(error2, target) {
+  if (!/No space left on device/.test(messageOf(error2))) return error2;
+  const { bavail, bsize, ffree } = statfsSync(target);
+  const full = bavail * bsize < 8 * MIB || ffree === 0;
+  return new ActionError(
+    full ? `The content does not fit the root filesystem (${formatBytes(bavail * bsize)} and ${ffree} inodes left). Give it a larger size or extra-space.` : `The runner's disk is full while the image is filled. Set output-dir to a folder on a larger disk. ${messageOf(error2)}`,
+    "No space left"
+  );
+}
+
+// src/bootloader.ts
+var LOADER_FOLDER = "boot/extlinux";
+var STALE = ["extlinux.conf", "ldlinux.sys", "ldlinux.c32", "extlinux.sys"].map(
+  (name) => `${LOADER_FOLDER}/${name}`
+);
+var MBR_CODE_BYTES = 440;
+var MBR_PLACES = [
+  "/usr/lib/syslinux/mbr/mbr.bin",
+  "/usr/lib/EXTLINUX/mbr.bin",
+  "/usr/share/syslinux/mbr.bin",
+  "/usr/lib/syslinux/bios/mbr.bin"
+];
+var MODULE_FOLDERS = [
+  "/usr/lib/syslinux/modules/bios",
+  "/usr/share/syslinux",
+  "/usr/lib/syslinux/bios"
+];
+var MENU_MODULES = ["menu.c32", "libutil.c32"];
+var MENU_SECONDS = 3;
+function kernelCommandLine(plan, kernel, { serialConsole, kernelArgs }) {
+  return [
+    kernel.initrd === null ? `root=PARTUUID=${partuuid(plan)}` : `root=UUID=${plan.uuid}`,
+    // Alpine's initramfs mounts nothing without it.
+    `rootfstype=${plan.filesystem}`,
+    // Writable whatever init makes of fstab; the initrd checks the filesystem before it mounts it.
+    "rw",
+    ...kernel.initrd === null ? ["rootwait"] : [],
+    // The last console is where init writes; both get the kernel's messages.
+    "console=tty0",
+    ...serialConsole ? ["console=ttyS0,115200"] : [],
+    kernelArgs
+  ].filter(Boolean).join(" ");
+}
+function syslinuxConfig(entries, options) {
+  const several = entries.length > 1;
+  const lines = [
+    ...options.serialConsole ? ["SERIAL 0 115200"] : [],
+    ...several && options.menu ? ["UI menu.c32", "MENU TITLE Boot"] : [],
+    `DEFAULT ${label(0)}`,
+    "PROMPT 0",
+    // In tenths of a second.
+    ...several ? [`TIMEOUT ${MENU_SECONDS * 10}`] : []
+  ];
+  entries.forEach(({ kernel, commandLine }, i) => {
+    lines.push("", `LABEL ${label(i)}`, `  MENU LABEL Linux ${kernel.version}`, `  LINUX /${kernel.path}`);
+    if (kernel.initrd !== null) lines.push(`  INITRD /${kernel.initrd}`);
+    lines.push(`  APPEND ${commandLine}`);
+  });
+  return `${lines.join("\n")}
+`;
+}
+var label = (i) => i === 0 ? "linux" : `linux-${i}`;
+function planLoader(index, plan, kernels, options) {
+  for (const path of kernels.flatMap(({ path: path2, initrd }) => initrd === null ? [path2] : [path2, initrd])) {
+    if (!/^[\x21-\x7e]{1,200}$/.test(path)) {
+      throw new ActionError(
+        `The boot loader cannot name /${JSON.stringify(path)}: rename it without blanks and special characters.`,
+        "Unusable kernel name"
+      );
+    }
+  }
+  const menu = kernels.length > 1 && options.moduleFolder !== null;
+  const config = syslinuxConfig(
+    kernels.map((kernel) => ({ kernel, commandLine: kernelCommandLine(plan, kernel, options) })),
+    { serialConsole: options.serialConsole, menu }
+  );
+  return [
+    { kind: "file", path: `${LOADER_FOLDER}/syslinux.cfg`, content: config, mode: 420 },
+    ...STALE.filter((path) => {
+      const real = index.resolve(path, "keep");
+      return real !== null && index.entry(real) !== null;
+    }).map((path) => ({ kind: "remove", path })),
+    ...menu ? MENU_MODULES.map((name) => ({
+      kind: "file",
+      path: `${LOADER_FOLDER}/${name}`,
+      content: readFileSync(`${options.moduleFolder}/${name}`),
+      mode: 420
+    })) : []
+  ];
+}
+async function installLoader(host, index, mountPoint) {
+  const { real } = placeOf(index, `${LOADER_FOLDER}/syslinux.cfg`);
+  const folder = `${mountPoint}/${real.slice(0, real.lastIndexOf("/"))}`;
+  await host.runAsRoot(["extlinux", "--install", folder], { timeout: 12e4 });
+}
+function writeBootCode(diskPath, mbrPath) {
+  const code = readFileSync(mbrPath);
+  if (code.length === 0 || code.length > MBR_CODE_BYTES) {
+    throw new ActionError(
+      `${mbrPath} is no MBR code: it has ${code.length} bytes, and 1 to ${MBR_CODE_BYTES} fit.`
+    );
+  }
+  const disk = openSync3(diskPath, "r+");
+  try {
+    writeSync(disk, code, 0, code.length, 0);
+  } finally {
+    closeSync3(disk);
+  }
+}
+
+// src/container.ts
+import { mkdirSync as mkdirSync2, readFileSync as readFileSync2, rmSync as rmSync2, statfsSync as statfsSync2, writeFileSync } from "node:fs";
+import { join as join3 } from "node:path";
+import { pipeline } from "node:stream/promises";
+var import_tar_stream2 = __toESM(require_tar_stream(), 1);
+
+// src/docker-build.ts
+var NEEDS = [
+  { input: "build-contexts", builders: ["buildx"], used: (build2) => build2.buildContexts.length > 0 },
+  { input: "cache-to", builders: ["buildx"], used: (build2) => build2.cacheTo.length > 0 },
+  { input: "builder", builders: ["buildx"], used: (build2) => build2.builder !== null },
+  { input: "secrets", builders: ["buildx", "buildkit"], used: (build2) => build2.secrets.length > 0 },
+  { input: "ssh", builders: ["buildx", "buildkit"], used: (build2) => build2.ssh.length > 0 }
+];
+var unsupportedInputs = (build2, builder) => NEEDS.filter(({ builders, used }) => used(build2) && !builders.includes(builder)).map(({ input }) => input);
+var csvField = (text) => /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+function buildArgv(build2, options) {
+  const { builder, platform, iidFile, secretPath } = options;
+  const each = (flag, values) => values.flatMap((value) => [flag, value]);
+  const one = (flag, value) => value === null ? [] : [flag, value];
+  const secrets = build2.secrets.map((secret) => {
+    const place = "path" in secret ? secret.path : secretPath(secret.id);
+    const fields = "variable" in secret ? [`id=${secret.id}`, `env=${secret.variable}`] : ["type=file", `id=${secret.id}`, `src=${place}`];
+    return fields.map(csvField).join(",");
+  });
+  return [
+    "docker",
+    ...builder === "buildx" ? ["buildx", "build", "--load"] : ["build"],
+    ...builder === "legacy" ? [] : ["--progress", "plain"],
+    // The legacy builder takes a platform only with experimental features on; without one it builds the engine's own.
+    ...builder === "legacy" ? [] : ["--platform", platform],
+    ...["--iidfile", iidFile],
+    ...one("--builder", build2.builder),
+    ...one("--file", build2.file),
+    ...one("--target", build2.target),
+    ...one("--network", build2.network),
+    ...build2.noCache ? ["--no-cache"] : [],
+    ...build2.pull ? ["--pull"] : [],
+    ...each("--build-arg", build2.buildArgs),
+    ...each("--build-context", build2.buildContexts),
+    ...each("--secret", secrets),
+    ...each("--ssh", build2.ssh),
+    ...each("--label", build2.labels),
+    ...each("--add-host", build2.addHosts),
+    ...each("--cache-from", build2.cacheFrom),
+    ...each("--cache-to", build2.cacheTo),
+    // A context that begins with a hyphen was made an absolute path or is a URL: nothing after this is an option.
+    "--",
+    build2.context
+  ];
+}
+
+// src/container.ts
+var MINUTE = 6e4;
+var BUILD_LIMIT = 6 * 60 * MINUTE;
+var MOUNT_OPTIONS_LIMIT = 3900;
+async function obtainImage(host, inputs, workDir) {
+  const { source } = inputs;
+  if (source.kind === "build") return build(host, source.build, inputs.platform, workDir);
+  const present = await host.run(["docker", "image", "inspect", "--format", "{{.Id}}", source.reference], {
+    allowFailure: true
+  });
+  if (present.exitCode === 0) {
+    info(`Image ${source.reference} is present.`);
+    return source.reference;
+  }
+  try {
+    await host.run(["docker", "pull", "--platform", inputs.platform, source.reference], {
+      onLine: (line) => info(inert(line)),
+      timeout: 30 * MINUTE
+    });
+  } catch (error2) {
+    throw new ActionError(
+      `Input image is ${JSON.stringify(source.reference)}, which is neither present nor could be pulled. ${messageOf(error2)}`,
+      "No such image"
+    );
+  }
+  return source.reference;
+}
+async function build(host, inputs, platform, workDir) {
+  const builder = await detectBuilder(host);
+  const unsupported = unsupportedInputs(inputs, builder);
+  if (unsupported.length > 0) {
+    throw new ActionError(
+      `${unsupported.join(", ")} cannot be honoured: this machine's Docker has ${BUILDER_NAMES[builder]}. Add a step with docker/setup-buildx-action before this one, or leave the input out.`,
+      "Docker cannot build this"
+    );
+  }
+  info(`Building with ${BUILDER_NAMES[builder]}.`);
+  const secretDir = join3(workDir, "secrets");
+  const secretPath = (id) => join3(secretDir, id);
+  mkdirSync2(secretDir, { mode: 448 });
+  for (const secret of inputs.secrets) {
+    if ("value" in secret) writeFileSync(secretPath(secret.id), secret.value, { mode: 384 });
+  }
+  const iidFile = join3(workDir, "image-id");
+  try {
+    await host.run(buildArgv(inputs, { builder, platform, iidFile, secretPath }), {
+      env: builder === "buildx" ? {} : { DOCKER_BUILDKIT: builder === "buildkit" ? "1" : "0" },
+      onLine: (line) => info(inert(line)),
+      timeout: BUILD_LIMIT
+    });
+  } catch (error2) {
+    if (host.cancelled.aborted) throw error2;
+    throw new ActionError(`The Docker build failed. ${messageOf(error2)}`, "Docker build failed");
+  } finally {
+    rmSync2(secretDir, { recursive: true, force: true });
+  }
+  return readFileSync2(iidFile, "utf8").trim();
+}
+var BUILDER_NAMES = {
+  buildx: "buildx",
+  buildkit: "BuildKit without buildx",
+  legacy: "the legacy builder, without buildx"
+};
+async function detectBuilder(host) {
+  if (process.env.DOCKER_BUILDKIT === "0") return "legacy";
+  const buildx = await host.run(["docker", "buildx", "version"], { allowFailure: true });
+  if (buildx.exitCode === 0) return "buildx";
+  const client = await host.run(["docker", "version", "--format", "{{.Client.Version}}"], {
+    allowFailure: true
+  });
+  return Number.parseInt(client.stdout, 10) < 23 ? "buildkit" : "legacy";
+}
+async function openContainer(host, undo, image, workDir) {
+  const name = `docker-to-disk-${undo.runId}`;
+  undo.register({ kind: "container", name });
+  await host.run(["docker", "create", "--name", name, "--network", "none", image, "/docker-to-disk"], {
+    timeout: 10 * MINUTE
+  });
+  const read = (path, limit = 1 << 20) => readFromContainer(host, name, path, limit);
+  const layers = await mountLayers(host, undo, name, workDir);
+  const tree = layers ? await readMounted(host, layers) : await readExported(host, name, workDir);
+  return { image, name, read, ...tree };
+}
+async function readMounted(host, mountPoint) {
+  const parser = new FindParser();
+  const find = host.startAsRoot(["find", mountPoint, "-printf", FIND_FORMAT], {
+    stdio: ["ignore", "pipe", "inherit"]
+  });
+  find.stdout?.on("data", (chunk) => parser.write(chunk));
+  const { exitCode } = await find.ended;
+  if (exitCode !== 0)
+    throw new ActionError(`find could not read the container's files (exit code ${exitCode}).`);
+  return {
+    index: parser.index,
+    keepsHoles: true,
+    archive: {
+      asRoot: true,
+      argv: [
+        ...["tar", "--create", "--file", "-", "--directory", mountPoint],
+        ...["--format", "posix", "--pax-option", "delete=atime,delete=ctime"],
+        ...[
+          "--numeric-owner",
+          "--acls",
+          "--xattrs",
+          "--xattrs-include",
+          "*",
+          "--sparse",
+          "--blocking-factor",
+          "512"
+        ],
+        "."
+      ]
+    }
+  };
+}
+async function readExported(host, name, workDir) {
+  const argv = ["docker", "export", name];
+  const index = new TreeIndex();
+  const running = host.start(argv, { stdio: ["ignore", "pipe", "inherit"] });
+  if (!running.stdout) throw new ActionError("docker export has no output.");
+  const parser = (0, import_tar_stream2.extract)();
+  const { bavail, bsize } = statfsSync2(workDir);
+  const free = bavail * bsize;
+  parser.on("entry", (header, stream, next) => {
+    const kind = TAR_KINDS[header.type ?? "file"];
+    const path = header.name.replace(/^(\.?\/)+/, "").replace(/\/$/, "");
+    if (kind !== void 0 && path !== "") {
+      const size = header.size ?? 0;
+      const link = kind === "l" ? header.linkname ?? "" : null;
+      const isFurtherName = header.type === "link";
+      const { mode = 0, uid = 0, gid = 0 } = header;
+      const entry = { kind, mode, uid, gid, size: link?.length ?? size, link };
+      if (size > free) {
+        parser.destroy(
+          new ActionError(
+            `${workDir} has ${formatBytes(free)} free, but the image's files take more: /${inert(path)} has ${formatBytes(size)}.`,
+            "Not enough disk space"
+          )
+        );
+        return;
+      }
+      index.add(
+        path,
+        isFurtherName ? index.entry(header.linkname ?? "") ?? entry : entry,
+        roundToBlocks(size),
+        !isFurtherName
+      );
+    }
+    stream.on("end", next);
+    stream.on("error", () => {
+    });
+    stream.resume();
+  });
+  try {
+    await pipeline(running.stdout, parser);
+  } catch (error2) {
+    await running.end();
+    throw error2;
+  }
+  const { exitCode } = await running.ended;
+  if (exitCode !== 0) throw new ActionError(`docker export failed with exit code ${exitCode}.`);
+  return { index, archive: { asRoot: false, argv }, keepsHoles: false };
+}
+var TAR_KINDS = {
+  file: "f",
+  "contiguous-file": "f",
+  link: "f",
+  symlink: "l",
+  directory: "d",
+  "character-device": "c",
+  "block-device": "b",
+  fifo: "p"
+};
+async function mountLayers(host, undo, name, workDir) {
+  const because = (reason) => {
+    info(`The tree is read with docker export, since ${reason}.`);
+    return null;
+  };
+  const info2 = await host.run(["docker", "info", "--format", "{{json .SecurityOptions}}"], {
+    allowFailure: true
+  });
+  if (/name=(rootless|userns)/.test(info2.stdout)) return because("the engine maps user ids");
+  const graph = await host.run(["docker", "container", "inspect", "--format", "{{json .GraphDriver}}", name]);
+  const lowerDirs = overlayLayers(graph.stdout);
+  if (lowerDirs === null) return because("the storage driver is not overlay2");
+  const options = `ro,nodev,nosuid,noexec,lowerdir=${lowerDirs.join(":")}`;
+  if (options.length > MOUNT_OPTIONS_LIMIT)
+    return because(`${lowerDirs.length} layers are too many for one mount`);
+  const target = join3(workDir, "layers");
+  mkdirSync2(target);
+  const mount = { kind: "mount", target };
+  undo.register(mount);
+  const mounted = await host.runAsRoot(
+    ["mount", "-t", "overlay", "-o", options, "overlay", target],
+    {
+      allowFailure: true,
+      timeout: MINUTE
+    }
+  );
+  if (mounted.exitCode === 0) return target;
+  undo.keep(mount);
+  return because(`its layers cannot be mounted (${inert(mounted.stderr.trim())})`);
+}
+function overlayLayers(graphDriver) {
+  const { Name, Data } = JSON.parse(graphDriver || "null") ?? {};
+  if (Name !== "overlay2" || !Data?.LowerDir || !Data.UpperDir) return null;
+  const folders = [Data.UpperDir, ...Data.LowerDir.split(":")];
+  return folders.every((folder) => /^\/[^,:\\]+$/.test(folder)) ? folders : null;
+}
+async function readFromContainer(host, name, path, limit) {
+  if (!isExact(path)) return null;
+  const running = host.start(["docker", "cp", `${name}:/${path}`, "-"], {
+    stdio: ["ignore", "pipe", "ignore"]
+  });
+  const chunks = [];
+  let size = 0;
+  let isFile2 = null;
+  const parser = (0, import_tar_stream2.extract)();
+  parser.on("entry", (header, stream, next) => {
+    isFile2 ??= header.type === "file";
+    stream.on("data", (data) => {
+      if (size >= limit) return;
+      const chunk = data;
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size >= limit) void running.end(0);
+    });
+    stream.on("end", next);
+    stream.on("error", () => {
+    });
+  });
+  if (running.stdout) await pipeline(running.stdout, parser).catch(() => {
+  });
+  await running.ended;
+  return isFile2 ? Buffer.concat(chunks).subarray(0, limit) : null;
+}
+
+// src/formats.ts
+import { createHash } from "node:crypto";
+import {
+  closeSync as closeSync4,
+  createReadStream,
+  createWriteStream as createWriteStream2,
+  fsyncSync,
+  openSync as openSync4,
+  renameSync,
+  rmSync as rmSync3,
+  statSync as statSync2,
+  writeFileSync as writeFileSync2
+} from "node:fs";
+import { join as join5 } from "node:path";
+import { pipeline as pipeline2 } from "node:stream/promises";
+
 // src/inputs.ts
 import { existsSync, statSync } from "node:fs";
-import { basename, join as join2, resolve } from "node:path";
+import { basename as basename2, join as join4, resolve } from "node:path";
 
 // node_modules/csv-parse/lib/api/CsvError.js
 var CsvError = class _CsvError extends Error {
@@ -2328,7 +3345,7 @@ function readSecrets(read, env) {
   });
   const secrets = [...inline, ...files, ...variables];
   for (const { id } of secrets) {
-    if (!/^[\w.-]+$/.test(id)) {
+    if (!/^(?!\.+$)[\w.-]+$/.test(id)) {
       read.problems.push(
         `A secret's id is ${JSON.stringify(id)}, but it has to consist of letters, digits, '_', '.' and '-'.`
       );
@@ -2390,7 +3407,7 @@ function readContext(read) {
     read.wrong("context", context, `there is no such folder (looked in ${process.cwd()}).`);
     return { context, file };
   }
-  const dockerfile = resolve(file ?? join2(context, "Dockerfile"));
+  const dockerfile = resolve(file ?? join4(context, "Dockerfile"));
   if (!isFile(dockerfile)) {
     const hint = existsSync(dockerfile) ? `${dockerfile} is not a file` : `there is no file ${dockerfile}`;
     if (file) read.wrong("file", file, `${hint}; give the path of the Dockerfile.`);
@@ -2435,14 +3452,14 @@ function readKernelArgs(read) {
 function readName(read, env) {
   const given = read.optional("name");
   if (given === null) {
-    const own = env.GITHUB_REPOSITORY?.split("/").pop() || basename(process.cwd());
+    const own = env.GITHUB_REPOSITORY?.split("/").pop() || basename2(process.cwd());
     return own.replace(/[^\w.-]+/g, "-").replace(/^[-.]+/, "").slice(0, 100) || "disk";
   }
-  if (/[\u0000-\u001f\u007f":<>|*?\\/]|^[-.]/.test(given) || Buffer.byteLength(given) > 128) {
+  if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029":<>|*?\\/]|^[-.]|##\[/.test(given) || Buffer.byteLength(given) > 128) {
     read.wrong(
       "name",
       given,
-      'it has to be at most 128 bytes without any of " : < > | * ? \\ / and control characters, not beginning with - or a dot.'
+      'it has to be at most 128 bytes without any of " : < > | * ? \\ / ##[ and control characters, not beginning with - or a dot.'
     );
   }
   return given;
@@ -2472,6 +3489,8 @@ function readOutputDir(read) {
   if (folder !== null && existsSync(folder) && !isFolder(folder)) {
     read.wrong("output-dir", folder, "that exists and is not a folder.");
   }
+  if (folder !== null && /[\u0000-\u001f\u007f]/.test(folder))
+    read.wrong("output-dir", folder, "it has to be a path without control characters.");
   return folder === null ? null : resolve(folder);
 }
 function readBoot(read) {
@@ -2500,983 +3519,7 @@ function readPattern(read) {
 var isFile = (path) => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 var isFolder = (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
-// src/edits.ts
-var EDITED_FILES = [
-  "etc/fstab",
-  "etc/hostname",
-  "etc/hosts",
-  "etc/resolv.conf",
-  "etc/passwd",
-  "etc/shadow",
-  "usr/sbin/policy-rc.d"
-];
-async function readEditedFiles({ index, read }) {
-  const contents = await Promise.all(
-    EDITED_FILES.map(async (path) => {
-      const real = index.resolve(path);
-      const content = real !== null && index.entry(real)?.kind === "f" ? await read(real) : null;
-      return [path, content?.toString("utf8") ?? null];
-    })
-  );
-  return Object.fromEntries(contents);
-}
-function planEdits(facts) {
-  const { index, files } = facts;
-  const hostname = facts.hostname ?? ownHostname(files["etc/hostname"]) ?? facts.fallbackHostname;
-  const present = (path) => entryAt(index, path) !== null;
-  const remove = (...paths) => paths.filter(present).map((path) => ({ kind: "remove", path }));
-  return [
-    { kind: "file", path: "etc/fstab", content: fstab(files["etc/fstab"], facts.rootMount), mode: 420 },
-    { kind: "file", path: "etc/hostname", content: `${hostname}
-`, mode: 420 },
-    ...hosts(files["etc/hosts"], hostname),
-    ...resolvConf(facts),
-    ...machineId(facts),
-    ...rootPassword(facts),
-    ...devices(index),
-    ...sshHostKeys(facts),
-    // OpenRC skips its root, fsck and localmount services, and systemd changes its behaviour, where these exist.
-    ...remove(".dockerenv", "run/.containerenv"),
-    // Debian's container images keep services from starting by it; in a machine they have to start.
-    .../exit\s+101/.test(files["usr/sbin/policy-rc.d"] ?? "") ? remove("usr/sbin/policy-rc.d") : []
-  ];
-}
-var BUILD_MACHINES = ["debuerreotype", "localhost", "buildkitsandbox"];
-function ownHostname(content) {
-  const name = content?.split("\n").find((line) => line.trim() !== "" && !line.startsWith("#"))?.trim();
-  return name && isHostname(name) && !BUILD_MACHINES.includes(name) ? name : null;
-}
-function fstab(present, rootMount) {
-  const lines = (present ?? "").split("\n").filter((line) => line.trim().split(/\s+/)[1] !== "/" || line.trim().startsWith("#"));
-  const kept = lines.filter((line) => !/UNCONFIGURED FSTAB/.test(line)).join("\n").trim();
-  return `${rootMount}
-${kept === "" ? "" : `${kept}
-`}`;
-}
-function hosts(present, hostname) {
-  if (present !== null && /\blocalhost\b/.test(present)) return [];
-  const content = [
-    "127.0.0.1	localhost",
-    `127.0.1.1	${hostname}`,
-    "::1	localhost ip6-localhost ip6-loopback",
-    "ff02::1	ip6-allnodes",
-    "ff02::2	ip6-allrouters"
-  ];
-  return [{ kind: "file", path: "etc/hosts", content: `${content.join("\n")}
-`, mode: 420 }];
-}
-function resolvConf({ index, files, initSystem }) {
-  const path = "etc/resolv.conf";
-  if (entryAt(index, path)?.kind === "l" || files[path]?.trim()) return [];
-  const hasResolved = initSystem === "systemd" && ["usr/lib/systemd/systemd-resolved", "lib/systemd/systemd-resolved"].some(
-    (file) => index.kind(file) === "f"
-  );
-  if (hasResolved) return [{ kind: "link", path, target: "../run/systemd/resolve/stub-resolv.conf" }];
-  return [{ kind: "file", path, content: "# Filled in by the DHCP client.\n", mode: 420 }];
-}
-function machineId({ index, initSystem }) {
-  const edits = [];
-  if (initSystem === "systemd") edits.push({ kind: "file", path: "etc/machine-id", content: "", mode: 292 });
-  else if (entryAt(index, "etc/machine-id")) edits.push({ kind: "remove", path: "etc/machine-id" });
-  if (entryAt(index, "var/lib/dbus/machine-id")?.kind === "f")
-    edits.push({ kind: "remove", path: "var/lib/dbus/machine-id" });
-  return edits;
-}
-function rootPassword({ index, files, passwordHash }) {
-  if (passwordHash === null) return [];
-  for (const path of ["etc/shadow", "etc/passwd"]) {
-    const content = files[path];
-    if (content === null || !/^root:/m.test(content)) continue;
-    const changed = content.replace(/^root:[^:\n]*/m, () => `root:${passwordHash}`);
-    const { mode, uid, gid } = entryAt(index, path) ?? { mode: 416, uid: 0, gid: 0 };
-    return [{ kind: "file", path, content: changed, mode, uid, gid }];
-  }
-  throw new ActionError(
-    "Input root-password is given, but the image has no user root: neither /etc/shadow nor /etc/passwd names one.",
-    "No user root"
-  );
-}
-function devices(index) {
-  const wanted = [
-    { path: "dev/console", major: 5, minor: 1, mode: 384 },
-    { path: "dev/null", major: 1, minor: 3, mode: 438 }
-  ];
-  return wanted.filter(({ path }) => entryAt(index, path)?.kind !== "c").map((device) => ({ kind: "device", ...device }));
-}
-var KEYGEN_UNIT = `[Unit]
-Description=Generate this machine's SSH host keys
-ConditionPathExistsGlob=!/etc/ssh/ssh_host_*_key
-Before=ssh.service sshd.service
-After=systemd-remount-fs.service
-
-[Service]
-Type=oneshot
-ExecStart=/usr/bin/ssh-keygen -A
-RemainAfterExit=yes
-
-[Install]
-WantedBy=multi-user.target
-`;
-function sshHostKeys({ index, initSystem }) {
-  const keys = index.list("etc/ssh").filter((name) => /^ssh_host_\w+_key(\.pub)?$/.test(name));
-  if (keys.length === 0) return [];
-  const removals = keys.map((name) => ({ kind: "remove", path: `etc/ssh/${name}` }));
-  if (initSystem === "openrc") return removals;
-  if (initSystem !== "systemd" || index.kind("usr/bin/ssh-keygen") !== "f") return [];
-  const units = [...index.list("usr/lib/systemd/system"), ...index.list("etc/systemd/system")];
-  if (units.some((unit2) => /^sshd?-?gen-?keys?|^sshd-keygen/.test(unit2))) return removals;
-  const unit = "ssh-host-keys.service";
-  return [
-    ...removals,
-    { kind: "file", path: `etc/systemd/system/${unit}`, content: KEYGEN_UNIT, mode: 420 },
-    { kind: "link", path: `etc/systemd/system/multi-user.target.wants/${unit}`, target: `../${unit}` }
-  ];
-}
-var entryAt = (index, path) => {
-  const real = index.resolve(path, "keep");
-  return real === null ? null : index.entry(real);
-};
-function placeOf(index, path) {
-  const names = path.split("/");
-  for (let depth = names.length - 1; depth >= 0; depth--) {
-    const parent = names.slice(0, depth).join("/");
-    if (entryAt(index, parent) === null) continue;
-    const realParent = index.resolve(parent);
-    if (realParent === null || index.entry(realParent)?.kind !== "d") {
-      throw new ActionError(
-        `/${path} has to be written, but /${parent} in the image is ${realParent === null ? "a link that leads nowhere" : "no folder"}.`,
-        "Unusable root filesystem"
-      );
-    }
-    const rest = names.slice(depth);
-    const below = (count) => [realParent, ...rest.slice(0, count)].filter(Boolean).join("/");
-    const real = below(rest.length);
-    if (index.entry(real)?.kind === "d") {
-      throw new ActionError(
-        `/${path} has to be a file, but it is a folder in the image.`,
-        "Unusable root filesystem"
-      );
-    }
-    return { real, missingFolders: rest.slice(0, -1).map((_, i) => below(i + 1)) };
-  }
-  return { real: path, missingFolders: [] };
-}
-async function applyEdits(host, index, mountPoint, edits) {
-  const placed = edits.map((edit) => ({ edit, ...placeOf(index, edit.path) }));
-  const removals = placed.filter(({ edit }) => edit.kind === "remove").map(({ real }) => `${mountPoint}/${real}`);
-  if (removals.length > 0) await host.runAsRoot(["rm", "--force", "--", ...removals]);
-  const archive = (0, import_tar_stream.pack)();
-  const mtime = /* @__PURE__ */ new Date();
-  const folders = /* @__PURE__ */ new Set();
-  for (const { edit, real, missingFolders } of placed) {
-    if (edit.kind === "remove") continue;
-    for (const folder of missingFolders) {
-      if (!folders.has(folder))
-        archive.entry({ name: folder, type: "directory", mode: 493, uid: 0, gid: 0, mtime });
-      folders.add(folder);
-    }
-    const header = { name: real, uid: 0, gid: 0, mtime };
-    if (edit.kind === "file") {
-      const { mode, uid = 0, gid = 0 } = edit;
-      archive.entry({ ...header, mode, uid, gid }, edit.content);
-    } else if (edit.kind === "link") archive.entry({ ...header, type: "symlink", linkname: edit.target });
-    else {
-      const { mode, major, minor } = edit;
-      archive.entry({ ...header, type: "character-device", mode, devmajor: major, devminor: minor });
-    }
-  }
-  archive.finalize();
-  const chunks = [];
-  for await (const chunk of archive) chunks.push(chunk);
-  await host.runAsRoot(extractArgv(mountPoint), { input: Buffer.concat(chunks) });
-}
-var extractArgv = (folder) => [
-  ...["tar", "--extract", "--file", "-", "--directory", folder, "--blocking-factor", "512"],
-  ...[
-    "--numeric-owner",
-    "--same-owner",
-    "--preserve-permissions",
-    "--acls",
-    "--xattrs",
-    "--xattrs-include",
-    "*"
-  ]
-];
-
-// src/tree.ts
-var BLOCK = 4096;
-var MAX_LINKS = 40;
-var TreeIndex = class {
-  #entries = /* @__PURE__ */ new Map();
-  #inodes = 0;
-  #bytes = 0;
-  /**
-   * Adds a file.
-   * @param path relative path, without `./`
-   * @param allocated bytes of allocated blocks, at most the apparent size rounded up; 0 for a further name of an inode
-   *   that was added before
-   * @param counted whether the name brings an inode of its own
-   */
-  add(path, entry, allocated, counted) {
-    this.#entries.set(path, entry);
-    if (!counted) return;
-    this.#inodes++;
-    const needsBlocks = entry.kind === "f" || entry.kind === "d" || entry.kind === "l" && entry.size > 59;
-    if (needsBlocks) this.#bytes += roundToBlocks(entry.kind === "d" ? Math.max(allocated, BLOCK) : allocated);
-    if (allocated > 64 * 1024 ** 2) this.#bytes += BLOCK;
-  }
-  get measure() {
-    return { inodes: this.#inodes, bytes: this.#bytes };
-  }
-  /** The entry of a path whose parents are no links; does not follow the path itself. */
-  entry(path) {
-    return path === "" ? ROOT : this.#entries.get(path) ?? null;
-  }
-  /**
-   * The real path that a path names as the booted machine would see it, or null if it leads nowhere: a missing file, a
-   * loop of links, a file used as a folder. `..` above the root stays at the root.
-   * @param last whether a link in the last component is followed; a missing last component is then no path
-   */
-  resolve(path, last = "follow") {
-    let pending = path.split("/");
-    const real = [];
-    let links = 0;
-    while (pending.length > 0) {
-      const [name = "", ...rest] = pending;
-      pending = rest;
-      if (name === "" || name === ".") continue;
-      if (name === "..") {
-        real.pop();
-        continue;
-      }
-      const parent = this.entry(real.join("/"));
-      if (parent?.kind !== "d") return null;
-      const isLast = rest.every((part) => part === "" || part === ".");
-      const candidate = [...real, name].join("/");
-      const entry = this.entry(candidate);
-      if (entry?.kind === "l" && entry.link !== null && !(isLast && last === "keep")) {
-        if (++links > MAX_LINKS) return null;
-        if (entry.link.startsWith("/")) real.length = 0;
-        pending = [...entry.link.split("/"), ...pending];
-        continue;
-      }
-      if (entry === null && !(isLast && last === "keep")) return null;
-      real.push(name);
-    }
-    return real.join("/");
-  }
-  /** Kind of what a path leads to, links followed; null if nowhere. */
-  kind(path) {
-    const real = this.resolve(path);
-    return real === null ? null : this.entry(real)?.kind ?? null;
-  }
-  /** Names in the folder that a path leads to, sorted; none if it is no folder. */
-  list(path) {
-    const real = this.resolve(path);
-    if (real === null) return [];
-    const prefix = real === "" ? "" : `${real}/`;
-    const names = [];
-    for (const candidate of this.#entries.keys()) {
-      if (candidate.startsWith(prefix) && !candidate.includes("/", prefix.length) && candidate !== real) {
-        names.push(candidate.slice(prefix.length));
-      }
-    }
-    return names.sort();
-  }
-};
-var ROOT = { kind: "d", mode: 493, uid: 0, gid: 0, size: 0, link: null };
-var roundToBlocks = (bytes) => Math.ceil(bytes / BLOCK) * BLOCK;
-var FIND_FORMAT = ["%y", "%m", "%U", "%G", "%s", "%b", "%n", "%i", "%P", "%l"].map((field) => `${field}\\0`).join("");
-var FIELDS = 10;
-var FindParser = class {
-  index = new TreeIndex();
-  #seen = /* @__PURE__ */ new Set();
-  #rest = Buffer.alloc(0);
-  #fields = [];
-  write(chunk) {
-    const data = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk;
-    let from = 0;
-    for (let at = data.indexOf(0, from); at !== -1; at = data.indexOf(0, from)) {
-      this.#fields.push(data.toString("utf8", from, at));
-      from = at + 1;
-      if (this.#fields.length === FIELDS) {
-        this.#add(this.#fields);
-        this.#fields = [];
-      }
-    }
-    this.#rest = data.subarray(from);
-  }
-  #add([
-    kind = "",
-    mode = "",
-    uid = "",
-    gid = "",
-    size = "",
-    blocks = "",
-    names = "",
-    inode = "",
-    path = "",
-    link = ""
-  ]) {
-    if (path === "") return;
-    const first = Number(names) < 2 || kind === "d" || !this.#seen.has(inode);
-    if (first && Number(names) > 1 && kind !== "d") this.#seen.add(inode);
-    this.index.add(
-      path,
-      {
-        kind,
-        mode: Number.parseInt(mode, 8),
-        uid: Number(uid),
-        gid: Number(gid),
-        size: Number(size),
-        link: kind === "l" ? link : null
-      },
-      Math.min(Number(blocks) * 512, roundToBlocks(Number(size))),
-      first
-    );
-  }
-};
-
-// src/disk.ts
-var SECTOR = 512;
-var START_SECTOR = 2048;
-var START_BYTES = START_SECTOR * SECTOR;
-var INODE_BYTES = 256;
-var BLOCKS_PER_GROUP = 8 * BLOCK;
-var DESCRIPTORS_PER_BLOCK = BLOCK / 32;
-var LEAST_FILESYSTEM = 15 * MIB;
-var partuuid = (plan) => `${plan.diskId}-01`;
-function journalFor(filesystem, bytes) {
-  if (filesystem === "ext2") return 0;
-  const [, mib] = [
-    [128, 4],
-    [1024, 16],
-    [2048, 32],
-    [Infinity, 64]
-  ].find(([below = 0]) => bytes < below * MIB) ?? [];
-  return mib ?? 64;
-}
-function overhead(filesystem, bytes, inodes) {
-  const blocks = Math.ceil(bytes / BLOCK);
-  const groups = Math.ceil(blocks / BLOCKS_PER_GROUP);
-  const descriptorBlocks = Math.ceil(groups / DESCRIPTORS_PER_BLOCK);
-  const grown = Math.ceil(Math.min(blocks * 1024, 2 ** 32) / BLOCKS_PER_GROUP / DESCRIPTORS_PER_BLOCK);
-  const reserved = Math.min(grown, BLOCK / 4);
-  const copies = Array.from({ length: groups }, (_, group) => group).filter(hasSuperblock).length;
-  const tables = roundToBlocks(inodes * INODE_BYTES) + groups * 3 * BLOCK;
-  return tables + copies * (1 + descriptorBlocks + reserved) * BLOCK + journalFor(filesystem, bytes) * MIB;
-}
-function hasSuperblock(group) {
-  if (group < 2) return true;
-  return [3, 5, 7].some((base) => {
-    let power = base;
-    while (power < group) power *= base;
-    return power === group;
-  });
-}
-var inodesFor = (measure, bytes) => (
-  // mke2fs' own ratio is one inode for 16 KiB; a tree of small files needs more, and room to add some.
-  Math.max(Math.ceil(bytes / 16384), Math.ceil(measure.inodes * 1.05) + 1024)
-);
-function roomFor(measure, filesystem, freeBytes) {
-  const lists = filesystem === "ext4" ? 0 : measure.bytes / 512;
-  const content = measure.bytes * 1.01 + lists + 2 * MIB + freeBytes;
-  let bytes = Math.max(content, LEAST_FILESYSTEM);
-  for (; ; ) {
-    const needed = (content + overhead(filesystem, bytes, inodesFor(measure, bytes))) / 0.99;
-    if (needed <= bytes) break;
-    bytes = Math.ceil(needed / MIB) * MIB;
-  }
-  return {
-    filesystemBytes: bytes,
-    inodes: inodesFor(measure, bytes),
-    journalMiB: journalFor(filesystem, bytes)
-  };
-}
-function planDisk(measure, inputs) {
-  const { filesystem, sizeBytes, extraSpaceBytes } = inputs;
-  let room = roomFor(measure, filesystem, sizeBytes === null ? extraSpaceBytes : 0);
-  if (sizeBytes !== null) {
-    const least = room.filesystemBytes + START_BYTES;
-    if (sizeBytes < least) {
-      throw new ActionError(
-        `Input size is ${formatBytes(sizeBytes)} (${sizeBytes} bytes), but the content needs a disk of at least ${formatBytes(least)} (${least} bytes): set size to ${Math.ceil(least / MIB)}M or more, or to auto.`,
-        "Disk too small"
-      );
-    }
-    const filesystemBytes = sizeBytes - START_BYTES;
-    room = {
-      filesystemBytes,
-      inodes: inodesFor(measure, filesystemBytes),
-      journalMiB: journalFor(filesystem, filesystemBytes)
-    };
-  }
-  return {
-    sizeBytes: room.filesystemBytes + START_BYTES,
-    partition: { startSector: START_SECTOR, sectors: room.filesystemBytes / SECTOR },
-    diskId: randomBytes(4).toString("hex"),
-    filesystem,
-    uuid: randomUUID(),
-    label: "root",
-    inodes: room.inodes,
-    journalMiB: room.journalMiB
-  };
-}
-var sfdiskScript = ({ diskId, partition }) => [
-  "label: dos",
-  `label-id: 0x${diskId}`,
-  "unit: sectors",
-  "",
-  `start=${partition.startSector}, size=${partition.sectors}, type=83, bootable`,
-  ""
-].join("\n");
-var FEATURES = {
-  ext2: ["ext_attr", "resize_inode", "dir_index", "filetype", "sparse_super", "large_file"],
-  ext3: ["ext_attr", "resize_inode", "dir_index", "filetype", "sparse_super", "large_file"],
-  ext4: [
-    ...["ext_attr", "resize_inode", "dir_index", "filetype", "sparse_super", "large_file"],
-    ...["extent", "flex_bg", "huge_file", "uninit_bg", "dir_nlink", "extra_isize"]
-  ]
-};
-function mkfsArgv(plan, path, knowsPrezeroed) {
-  const extended = [
-    `offset=${START_BYTES}`,
-    "nodiscard",
-    "root_owner=0:0",
-    // The file is sparse: its blocks are zero already.
-    "lazy_journal_init=1",
-    knowsPrezeroed ? "assume_storage_prezeroed=1" : "lazy_itable_init=1"
-  ];
-  return [
-    ...["mke2fs", "-q", "-F", "-t", plan.filesystem, "-b", `${BLOCK}`, "-I", `${INODE_BYTES}`, "-m", "1"],
-    ...[
-      "-O",
-      ["none", ...plan.journalMiB > 0 ? ["has_journal"] : [], ...FEATURES[plan.filesystem]].join(","),
-      "-N",
-      `${plan.inodes}`
-    ],
-    ...plan.journalMiB > 0 ? ["-J", `size=${plan.journalMiB}`] : [],
-    ...[
-      "-U",
-      plan.uuid,
-      "-L",
-      plan.label,
-      "-E",
-      extended.join(","),
-      "--",
-      path,
-      `${plan.partition.sectors * SECTOR / 1024}k`
-    ]
-  ];
-}
-var filesystemIn = (path) => `${path}?offset=${START_BYTES}`;
-async function createDisk(host, plan, path) {
-  closeSync2(openSync2(path, "wx", 420));
-  truncateSync(path, plan.sizeBytes);
-  await host.run(["sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", path], {
-    input: sfdiskScript(plan)
-  });
-  const version = await host.run(["mke2fs", "-V"]);
-  const [, major = "0", minor = "0"] = /mke2fs (\d+)\.(\d+)/.exec(version.stderr) ?? [];
-  await host.run(mkfsArgv(plan, path, Number(major) > 1 || Number(minor) >= 47));
-  await showJournal(host, plan, path, false);
-}
-function checkSpace(folder, plan, measure, inputs) {
-  const { bavail, bsize } = statfsSync(folder);
-  const free = bavail * bsize;
-  const needed = Math.ceil(
-    measure.bytes * (1 + inputs.formats.filter((format) => format.container !== "raw" || format.compression).length * 0.8)
-  ) + 64 * MIB;
-  if (free >= needed) return;
-  throw new ActionError(
-    `${folder} has ${formatBytes(free)} free, but about ${formatBytes(needed)} are needed for a disk of ${formatBytes(plan.sizeBytes)} in the formats asked for. Set output-dir to a folder on a larger disk (/mnt on some hosted runners) or free space first.`,
-    "Not enough disk space"
-  );
-}
-var FILL_LIMIT = 60 * 6e4;
-async function mountDisk(host, undo, plan, path, workDir) {
-  const mountPoint = join3(workDir, "root");
-  mkdirSync(mountPoint);
-  const resources = [
-    { kind: "loop", file: path },
-    { kind: "mount", target: mountPoint }
-  ];
-  for (const resource of resources) undo.register(resource);
-  const options = [
-    ...[
-      "loop",
-      `offset=${START_BYTES}`,
-      `sizelimit=${plan.partition.sectors * SECTOR}`,
-      "nodev",
-      "nosuid",
-      "noexec"
-    ],
-    // The file is not the disk of a machine that may lose power: every barrier would be an fsync of it.
-    ...["barrier=0", "noinit_itable"]
-  ];
-  try {
-    await host.runAsRoot(["mount", "-t", "ext4", "-o", options.join(","), path, mountPoint], {
-      timeout: 12e4
-    });
-  } catch (error2) {
-    if (host.cancelled.aborted) throw error2;
-    throw new ActionError(
-      `The new filesystem cannot be mounted through a loop device. ${messageOf(error2)}`,
-      "No loop device"
-    );
-  }
-  return { path, mountPoint, resources };
-}
-async function fillDisk(host, { mountPoint }, container, edits) {
-  try {
-    await host.pipe(container.archive, { asRoot: true, argv: extractArgv(mountPoint) }, FILL_LIMIT);
-    if (!container.keepsHoles) await digHoles(host, mountPoint);
-    await applyEdits(host, container.index, mountPoint, edits);
-  } catch (error2) {
-    throw explainFullDisk(error2, mountPoint);
-  }
-}
-async function finishDisk(host, undo, plan, disk) {
-  for (const resource of disk.resources.toReversed()) await undo.release(resource);
-  await showJournal(host, plan, disk.path, true);
-  await checkFilesystem(host, disk.path);
-}
-async function digHoles(host, folder) {
-  await host.runAsRoot(
-    // A swap file with holes cannot be used.
-    [
-      "find",
-      folder,
-      "-xdev",
-      "-type",
-      "f",
-      "-size",
-      "+1024k",
-      "!",
-      "-iname",
-      "*swap*",
-      "-exec",
-      "fallocate",
-      "--dig-holes",
-      "--",
-      "{}",
-      ";"
-    ],
-    { timeout: FILL_LIMIT }
-  );
-  await host.runAsRoot(["fstrim", folder], { allowFailure: true, timeout: FILL_LIMIT });
-}
-async function showJournal(host, plan, path, shown) {
-  if (plan.journalMiB === 0) return;
-  const request = `feature ${shown ? "" : "-"}has_journal`;
-  const { stdout } = await host.run(["debugfs", "-w", "-R", request, filesystemIn(path)]);
-  if (stdout.includes("has_journal") !== shown)
-    throw new ActionError(`debugfs could not do "${request}": ${stdout.trim()}`);
-}
-async function checkFilesystem(host, path) {
-  const checked = await host.run(["e2fsck", "-fn", filesystemIn(path)], { allowFailure: true });
-  if (checked.exitCode !== 0) {
-    throw new ActionError(
-      `e2fsck finds errors in the new filesystem:
-${checked.stdout.slice(-2e3)}`,
-      "Damaged filesystem"
-    );
-  }
-  info(checked.stdout.trim().split("\n").pop() ?? "");
-}
-function explainFullDisk(error2, target) {
-  if (!/No space left on device/.test(messageOf(error2))) return error2;
-  const { bavail, bsize, ffree } = statfsSync(target);
-  const full = bavail * bsize < 8 * MIB || ffree === 0;
-  return new ActionError(
-    full ? `The content does not fit the root filesystem (${formatBytes(bavail * bsize)} and ${ffree} inodes left). Give it a larger size or extra-space.` : `The runner's disk is full while the image is filled. Set output-dir to a folder on a larger disk. ${messageOf(error2)}`,
-    "No space left"
-  );
-}
-
-// src/bootloader.ts
-var LOADER_FOLDER = "boot/extlinux";
-var STALE = ["extlinux.conf", "ldlinux.sys", "ldlinux.c32"].map((name) => `${LOADER_FOLDER}/${name}`);
-var MBR_CODE_BYTES = 440;
-var MBR_PLACES = [
-  "/usr/lib/syslinux/mbr/mbr.bin",
-  "/usr/lib/EXTLINUX/mbr.bin",
-  "/usr/share/syslinux/mbr.bin",
-  "/usr/lib/syslinux/bios/mbr.bin"
-];
-var MODULE_FOLDERS = [
-  "/usr/lib/syslinux/modules/bios",
-  "/usr/share/syslinux",
-  "/usr/lib/syslinux/bios"
-];
-var MENU_MODULES = ["menu.c32", "libutil.c32"];
-var MENU_SECONDS = 3;
-function kernelCommandLine(plan, kernel, { serialConsole, kernelArgs }) {
-  return [
-    kernel.initrd === null ? `root=PARTUUID=${partuuid(plan)}` : `root=UUID=${plan.uuid}`,
-    // Alpine's initramfs mounts nothing without it.
-    `rootfstype=${plan.filesystem}`,
-    // Writable whatever init makes of fstab; the initrd checks the filesystem before it mounts it.
-    "rw",
-    ...kernel.initrd === null ? ["rootwait"] : [],
-    // The last console is where init writes; both get the kernel's messages.
-    "console=tty0",
-    ...serialConsole ? ["console=ttyS0,115200"] : [],
-    kernelArgs
-  ].filter(Boolean).join(" ");
-}
-function syslinuxConfig(entries, options) {
-  const several = entries.length > 1;
-  const lines = [
-    ...options.serialConsole ? ["SERIAL 0 115200"] : [],
-    ...several && options.menu ? ["UI menu.c32", "MENU TITLE Boot"] : [],
-    `DEFAULT ${label(0)}`,
-    "PROMPT 0",
-    // In tenths of a second.
-    ...several ? [`TIMEOUT ${MENU_SECONDS * 10}`] : []
-  ];
-  entries.forEach(({ kernel, commandLine }, i) => {
-    lines.push("", `LABEL ${label(i)}`, `  MENU LABEL Linux ${kernel.version}`, `  LINUX /${kernel.path}`);
-    if (kernel.initrd !== null) lines.push(`  INITRD /${kernel.initrd}`);
-    lines.push(`  APPEND ${commandLine}`);
-  });
-  return `${lines.join("\n")}
-`;
-}
-var label = (i) => i === 0 ? "linux" : `linux-${i}`;
-function planLoader(index, plan, kernels, options) {
-  for (const path of kernels.flatMap(({ path: path2, initrd }) => initrd === null ? [path2] : [path2, initrd])) {
-    if (!/^[\x21-\x7e]{1,200}$/.test(path)) {
-      throw new ActionError(
-        `The boot loader cannot name /${JSON.stringify(path)}: rename it without blanks and special characters.`,
-        "Unusable kernel name"
-      );
-    }
-  }
-  const menu = kernels.length > 1 && options.moduleFolder !== null;
-  const config = syslinuxConfig(
-    kernels.map((kernel) => ({ kernel, commandLine: kernelCommandLine(plan, kernel, options) })),
-    { serialConsole: options.serialConsole, menu }
-  );
-  return [
-    { kind: "file", path: `${LOADER_FOLDER}/syslinux.cfg`, content: config, mode: 420 },
-    ...STALE.filter((path) => {
-      const real = index.resolve(path, "keep");
-      return real !== null && index.entry(real) !== null;
-    }).map((path) => ({ kind: "remove", path })),
-    ...menu ? MENU_MODULES.map((name) => ({
-      kind: "file",
-      path: `${LOADER_FOLDER}/${name}`,
-      content: readFileSync(`${options.moduleFolder}/${name}`),
-      mode: 420
-    })) : []
-  ];
-}
-async function installLoader(host, index, mountPoint) {
-  const { real } = placeOf(index, `${LOADER_FOLDER}/syslinux.cfg`);
-  await host.runAsRoot(["extlinux", "--install", `${mountPoint}/${real.slice(0, real.lastIndexOf("/"))}`]);
-}
-function writeBootCode(diskPath, mbrPath) {
-  const code = readFileSync(mbrPath);
-  if (code.length === 0 || code.length > MBR_CODE_BYTES) {
-    throw new ActionError(
-      `${mbrPath} is no MBR code: it has ${code.length} bytes, and 1 to ${MBR_CODE_BYTES} fit.`
-    );
-  }
-  const disk = openSync3(diskPath, "r+");
-  try {
-    writeSync(disk, code, 0, code.length, 0);
-  } finally {
-    closeSync3(disk);
-  }
-}
-
-// src/container.ts
-import { mkdirSync as mkdirSync2, readFileSync as readFileSync2, rmSync as rmSync2, writeFileSync } from "node:fs";
-import { join as join4 } from "node:path";
-import { pipeline } from "node:stream/promises";
-var import_tar_stream2 = __toESM(require_tar_stream(), 1);
-
-// src/docker-build.ts
-var NEEDS = [
-  { input: "build-contexts", builders: ["buildx"], used: (build2) => build2.buildContexts.length > 0 },
-  { input: "cache-to", builders: ["buildx"], used: (build2) => build2.cacheTo.length > 0 },
-  { input: "builder", builders: ["buildx"], used: (build2) => build2.builder !== null },
-  { input: "secrets", builders: ["buildx", "buildkit"], used: (build2) => build2.secrets.length > 0 },
-  { input: "ssh", builders: ["buildx", "buildkit"], used: (build2) => build2.ssh.length > 0 }
-];
-var unsupportedInputs = (build2, builder) => NEEDS.filter(({ builders, used }) => used(build2) && !builders.includes(builder)).map(({ input }) => input);
-var csvField = (text) => /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-function buildArgv(build2, options) {
-  const { builder, platform, iidFile, secretPath } = options;
-  const each = (flag, values) => values.flatMap((value) => [flag, value]);
-  const one = (flag, value) => value === null ? [] : [flag, value];
-  const secrets = build2.secrets.map((secret) => {
-    if ("variable" in secret) return `id=${secret.id},env=${secret.variable}`;
-    return ["type=file", `id=${secret.id}`, `src=${"path" in secret ? secret.path : secretPath(secret.id)}`].map(csvField).join(",");
-  });
-  return [
-    "docker",
-    ...builder === "buildx" ? ["buildx", "build", "--load"] : ["build"],
-    ...builder === "legacy" ? [] : ["--progress", "plain"],
-    // The legacy builder takes a platform only with experimental features on; without one it builds the engine's own.
-    ...builder === "legacy" ? [] : ["--platform", platform],
-    ...["--iidfile", iidFile],
-    ...one("--builder", build2.builder),
-    ...one("--file", build2.file),
-    ...one("--target", build2.target),
-    ...one("--network", build2.network),
-    ...build2.noCache ? ["--no-cache"] : [],
-    ...build2.pull ? ["--pull"] : [],
-    ...each("--build-arg", build2.buildArgs),
-    ...each("--build-context", build2.buildContexts),
-    ...each("--secret", secrets),
-    ...each("--ssh", build2.ssh),
-    ...each("--label", build2.labels),
-    ...each("--add-host", build2.addHosts),
-    ...each("--cache-from", build2.cacheFrom),
-    ...each("--cache-to", build2.cacheTo),
-    // A context that begins with a hyphen was made an absolute path or is a URL: nothing after this is an option.
-    "--",
-    build2.context
-  ];
-}
-
-// src/container.ts
-var MINUTE = 6e4;
-var BUILD_LIMIT = 6 * 60 * MINUTE;
-var MOUNT_OPTIONS_LIMIT = 3900;
-async function obtainImage(host, inputs, workDir) {
-  const { source } = inputs;
-  if (source.kind === "build") return build(host, source.build, inputs.platform, workDir);
-  const present = await host.run(["docker", "image", "inspect", "--format", "{{.Id}}", source.reference], {
-    allowFailure: true
-  });
-  if (present.exitCode === 0) {
-    info(`Image ${source.reference} is present.`);
-    return source.reference;
-  }
-  try {
-    await host.run(["docker", "pull", "--platform", inputs.platform, source.reference], {
-      onLine: (line) => info(inert(line)),
-      timeout: 30 * MINUTE
-    });
-  } catch (error2) {
-    throw new ActionError(
-      `Input image is ${JSON.stringify(source.reference)}, which is neither present nor could be pulled. ${messageOf(error2)}`,
-      "No such image"
-    );
-  }
-  return source.reference;
-}
-async function build(host, inputs, platform, workDir) {
-  const builder = await detectBuilder(host);
-  const unsupported = unsupportedInputs(inputs, builder);
-  if (unsupported.length > 0) {
-    throw new ActionError(
-      `${unsupported.join(", ")} cannot be honoured: this machine's Docker has ${BUILDER_NAMES[builder]}. Add a step with docker/setup-buildx-action before this one, or leave the input out.`,
-      "Docker cannot build this"
-    );
-  }
-  info(`Building with ${BUILDER_NAMES[builder]}.`);
-  const secretDir = join4(workDir, "secrets");
-  const secretPath = (id) => join4(secretDir, id);
-  mkdirSync2(secretDir, { mode: 448 });
-  for (const secret of inputs.secrets) {
-    if ("value" in secret) writeFileSync(secretPath(secret.id), secret.value, { mode: 384 });
-  }
-  const iidFile = join4(workDir, "image-id");
-  try {
-    await host.run(buildArgv(inputs, { builder, platform, iidFile, secretPath }), {
-      env: builder === "buildx" ? {} : { DOCKER_BUILDKIT: builder === "buildkit" ? "1" : "0" },
-      onLine: (line) => info(inert(line)),
-      timeout: BUILD_LIMIT
-    });
-  } catch (error2) {
-    if (host.cancelled.aborted) throw error2;
-    throw new ActionError(`The Docker build failed. ${messageOf(error2)}`, "Docker build failed");
-  } finally {
-    rmSync2(secretDir, { recursive: true, force: true });
-  }
-  return readFileSync2(iidFile, "utf8").trim();
-}
-var BUILDER_NAMES = {
-  buildx: "buildx",
-  buildkit: "BuildKit without buildx",
-  legacy: "the legacy builder, without buildx"
-};
-async function detectBuilder(host) {
-  if (process.env.DOCKER_BUILDKIT === "0") return "legacy";
-  const buildx = await host.run(["docker", "buildx", "version"], { allowFailure: true });
-  if (buildx.exitCode === 0) return "buildx";
-  const client = await host.run(["docker", "version", "--format", "{{.Client.Version}}"], {
-    allowFailure: true
-  });
-  return Number.parseInt(client.stdout, 10) < 23 ? "buildkit" : "legacy";
-}
-async function openContainer(host, undo, image, workDir) {
-  const name = `docker-to-disk-${undo.runId}`;
-  undo.register({ kind: "container", name });
-  await host.run(["docker", "create", "--name", name, "--network", "none", image, "/docker-to-disk"], {
-    timeout: 10 * MINUTE
-  });
-  const read = (path, limit = 1 << 20) => readFromContainer(host, name, path, limit);
-  const layers = await mountLayers(host, undo, name, workDir);
-  const tree = layers ? await readMounted(host, layers) : await readExported(host, name);
-  return { image, name, read, ...tree };
-}
-async function readMounted(host, mountPoint) {
-  const parser = new FindParser();
-  const find = host.startAsRoot(["find", mountPoint, "-printf", FIND_FORMAT], {
-    stdio: ["ignore", "pipe", "inherit"]
-  });
-  find.stdout?.on("data", (chunk) => parser.write(chunk));
-  const { exitCode } = await find.ended;
-  if (exitCode !== 0)
-    throw new ActionError(`find could not read the container's files (exit code ${exitCode}).`);
-  return {
-    index: parser.index,
-    keepsHoles: true,
-    archive: {
-      asRoot: true,
-      argv: [
-        ...["tar", "--create", "--file", "-", "--directory", mountPoint],
-        ...["--format", "posix", "--pax-option", "delete=atime,delete=ctime"],
-        ...[
-          "--numeric-owner",
-          "--acls",
-          "--xattrs",
-          "--xattrs-include",
-          "*",
-          "--sparse",
-          "--blocking-factor",
-          "512"
-        ],
-        "."
-      ]
-    }
-  };
-}
-async function readExported(host, name) {
-  const argv = ["docker", "export", name];
-  const index = new TreeIndex();
-  const running = host.start(argv, { stdio: ["ignore", "pipe", "inherit"] });
-  if (!running.stdout) throw new ActionError("docker export has no output.");
-  const parser = (0, import_tar_stream2.extract)();
-  parser.on("entry", (header, stream, next) => {
-    const kind = TAR_KINDS[header.type ?? "file"];
-    const path = header.name.replace(/^(\.?\/)+/, "").replace(/\/$/, "");
-    if (kind !== void 0 && path !== "") {
-      const size = header.size ?? 0;
-      const link = kind === "l" ? header.linkname ?? "" : null;
-      const isFurtherName = header.type === "link";
-      const { mode = 0, uid = 0, gid = 0 } = header;
-      const entry = { kind, mode, uid, gid, size: link?.length ?? size, link };
-      index.add(
-        path,
-        isFurtherName ? index.entry(header.linkname ?? "") ?? entry : entry,
-        roundToBlocks(size),
-        !isFurtherName
-      );
-    }
-    stream.on("end", next);
-    stream.on("error", () => {
-    });
-    stream.resume();
-  });
-  await pipeline(running.stdout, parser);
-  const { exitCode } = await running.ended;
-  if (exitCode !== 0) throw new ActionError(`docker export failed with exit code ${exitCode}.`);
-  return { index, archive: { asRoot: false, argv }, keepsHoles: false };
-}
-var TAR_KINDS = {
-  file: "f",
-  "contiguous-file": "f",
-  link: "f",
-  symlink: "l",
-  directory: "d",
-  "character-device": "c",
-  "block-device": "b",
-  fifo: "p"
-};
-async function mountLayers(host, undo, name, workDir) {
-  const because = (reason) => {
-    info(`The tree is read with docker export, since ${reason}.`);
-    return null;
-  };
-  const info2 = await host.run(["docker", "info", "--format", "{{json .SecurityOptions}}"], {
-    allowFailure: true
-  });
-  if (/name=(rootless|userns)/.test(info2.stdout)) return because("the engine maps user ids");
-  const graph = await host.run(["docker", "container", "inspect", "--format", "{{json .GraphDriver}}", name]);
-  const lowerDirs = overlayLayers(graph.stdout);
-  if (lowerDirs === null) return because("the storage driver is not overlay2");
-  const options = `ro,nodev,nosuid,noexec,lowerdir=${lowerDirs.join(":")}`;
-  if (options.length > MOUNT_OPTIONS_LIMIT)
-    return because(`${lowerDirs.length} layers are too many for one mount`);
-  const target = join4(workDir, "layers");
-  mkdirSync2(target);
-  const mount = { kind: "mount", target };
-  undo.register(mount);
-  const mounted = await host.runAsRoot(
-    ["mount", "-t", "overlay", "-o", options, "overlay", target],
-    {
-      allowFailure: true,
-      timeout: MINUTE
-    }
-  );
-  if (mounted.exitCode === 0) return target;
-  undo.keep(mount);
-  return because(`its layers cannot be mounted (${inert(mounted.stderr.trim())})`);
-}
-function overlayLayers(graphDriver) {
-  const { Name, Data } = JSON.parse(graphDriver || "null") ?? {};
-  if (Name !== "overlay2" || !Data?.LowerDir || !Data.UpperDir) return null;
-  const folders = [Data.UpperDir, ...Data.LowerDir.split(":")];
-  return folders.every((folder) => /^\/[^,:\\]+$/.test(folder)) ? folders : null;
-}
-async function readFromContainer(host, name, path, limit) {
-  const running = host.start(["docker", "cp", `${name}:/${path}`, "-"], {
-    stdio: ["ignore", "pipe", "ignore"]
-  });
-  const chunks = [];
-  let size = 0;
-  let isFile2 = null;
-  const parser = (0, import_tar_stream2.extract)();
-  parser.on("entry", (header, stream, next) => {
-    isFile2 ??= header.type === "file";
-    stream.on("data", (data) => {
-      if (size >= limit) return;
-      const chunk = data;
-      chunks.push(chunk);
-      size += chunk.length;
-      if (size >= limit) void running.end(0);
-    });
-    stream.on("end", next);
-    stream.on("error", () => {
-    });
-  });
-  if (running.stdout) await pipeline(running.stdout, parser).catch(() => {
-  });
-  await running.ended;
-  return isFile2 ? Buffer.concat(chunks).subarray(0, limit) : null;
-}
-
 // src/formats.ts
-import { createHash } from "node:crypto";
-import {
-  closeSync as closeSync4,
-  createReadStream,
-  createWriteStream as createWriteStream2,
-  fsyncSync,
-  openSync as openSync4,
-  renameSync,
-  rmSync as rmSync3,
-  statSync as statSync2,
-  writeFileSync as writeFileSync2
-} from "node:fs";
-import { join as join5 } from "node:path";
-import { pipeline as pipeline2 } from "node:stream/promises";
 var LIMIT = 3 * 60 * 6e4;
 var CONVERSIONS = {
   qcow2: ["-O", "qcow2", "-c", "-o", "compression_type=zstd"],
@@ -3497,28 +3540,41 @@ var compressArgv = (compression, from) => ({
 async function makeFormats(host, disk, formats, baseName, workDir) {
   const containers = /* @__PURE__ */ new Map([["raw", disk]]);
   const made = [];
-  for (const format of formats) {
-    const begin = performance.now();
-    const name = `${baseName}.${extensionOf(format)}`;
-    let path = containers.get(format.container);
-    if (path === void 0 && format.container !== "raw") {
-      path = join5(workDir, `disk.${format.container}`);
-      await convert(host, format.container, disk, path);
-      containers.set(format.container, path);
-    }
-    if (path === void 0) throw new ActionError(`no disk for ${name}`);
-    let sha256;
-    if (format.compression === null) sha256 = hashFile(path, host.cancelled);
-    else {
-      const compressed = join5(workDir, `disk.${extensionOf(format)}`);
-      sha256 = Promise.resolve(await compress(host, format.compression, path, compressed));
-      path = compressed;
-    }
-    sha256.catch(() => {
+  const beside = [];
+  const goOn = (work) => {
+    work.catch(() => {
     });
-    const { size } = statSync2(path);
-    made.push({ format, name, path, size, sha256 });
-    info(`Made ${name}: ${formatBytes(size)} in ${formatSeconds((performance.now() - begin) / 1e3)}`);
+    beside.push(work);
+    return work;
+  };
+  try {
+    for (const format of formats) {
+      const begin = performance.now();
+      const name = `${baseName}.${extensionOf(format)}`;
+      let path = containers.get(format.container);
+      if (path === void 0 && format.container !== "raw") {
+        path = join5(workDir, `disk.${format.container}`);
+        await convert(host, format.container, disk, path);
+        goOn(verify(host, format.container, disk, path));
+        containers.set(format.container, path);
+      }
+      if (path === void 0) throw new ActionError(`no disk for ${name}`);
+      let sha256;
+      if (format.compression === null) sha256 = goOn(hashFile(path, host.cancelled));
+      else {
+        const compressed = join5(workDir, `disk.${extensionOf(format)}`);
+        sha256 = Promise.resolve(await compress(host, format.compression, path, compressed));
+        path = compressed;
+      }
+      const { size } = statSync2(path);
+      made.push({ format, name, path, size, sha256 });
+      info(
+        inert(`Made ${name}: ${formatBytes(size)} in ${formatSeconds((performance.now() - begin) / 1e3)}`)
+      );
+    }
+    await Promise.all(beside);
+  } finally {
+    await Promise.allSettled(beside);
   }
   const wanted = /* @__PURE__ */ new Set([disk, ...made.map((file) => file.path)]);
   for (const path of containers.values()) if (!wanted.has(path)) rmSync3(path);
@@ -3535,6 +3591,21 @@ async function convert(host, container, from, to) {
     await host.run(
       argv.map((arg) => arg === "compression_type=zstd" ? "compression_type=zlib" : arg),
       { timeout: LIMIT }
+    );
+  }
+}
+var CHECKABLE = ["qcow2", "vmdk", "vdi", "vhdx"];
+async function verify(host, container, disk, path) {
+  const driver = container === "vhd" ? "vpc" : container;
+  try {
+    if (CHECKABLE.includes(container))
+      await host.run(["qemu-img", "check", "-q", "-f", driver, path], { timeout: LIMIT });
+    await host.run(["qemu-img", "compare", "-f", "raw", "-F", driver, disk, path], { timeout: LIMIT });
+  } catch (error2) {
+    if (host.cancelled.aborted) throw error2;
+    throw new ActionError(
+      `The ${container} made does not hold what the disk holds. ${messageOf(error2)}`,
+      "Damaged image"
     );
   }
 }
@@ -3595,7 +3666,8 @@ var Host = class {
     this.cancelled = cancelled;
     const own = (env.PATH ?? "").split(delimiter).filter((folder) => folder.startsWith("/"));
     this.#searchPath = [.../* @__PURE__ */ new Set([...own, ...SYSTEM_FOLDERS])];
-    this.#env = { ...env, PATH: this.#searchPath.join(delimiter), LC_ALL: "C.UTF-8" };
+    const rest = Object.entries(env).filter(([name]) => !name.startsWith("INPUT_"));
+    this.#env = { ...Object.fromEntries(rest), PATH: this.#searchPath.join(delimiter), LC_ALL: "C.UTF-8" };
   }
   cancelled;
   isRoot = process.getuid?.() === 0;
@@ -3795,7 +3867,7 @@ async function hashPassword(host, password) {
 }
 
 // src/preflight.ts
-import { existsSync as existsSync2, statfsSync as statfsSync2 } from "node:fs";
+import { existsSync as existsSync2, statfsSync as statfsSync3 } from "node:fs";
 var LEAST_FREE = 1024 * MIB;
 async function preflight(host, outputDir) {
   if (process.platform !== "linux") {
@@ -3836,7 +3908,7 @@ async function preflight(host, outputDir) {
       `The Docker engine does not answer: ${words || "docker version failed"} Start it, or add the user ${host.user.name} to the group docker.`
     );
   }
-  const { bavail, bsize } = statfsSync2(outputDir);
+  const { bavail, bsize } = statfsSync3(outputDir);
   if (bavail * bsize < LEAST_FREE) {
     throw refuse(
       `${outputDir} has ${formatBytes(bavail * bsize)} free, but at least ${formatBytes(LEAST_FREE)} are needed. Set output-dir to a folder on a larger disk.`
@@ -3846,10 +3918,11 @@ async function preflight(host, outputDir) {
 var refuse = (message) => new ActionError(message, "Unsuitable machine");
 
 // src/report.ts
-import { writeFileSync as writeFileSync3 } from "node:fs";
+import { rmSync as rmSync4, writeFileSync as writeFileSync3 } from "node:fs";
 function writeReport(report, path) {
+  rmSync4(path, { force: true });
   writeFileSync3(path, `${JSON.stringify(report, null, 2)}
-`);
+`, { flag: "wx" });
 }
 function startCommand(path) {
   const format = { raw: "raw", qcow2: "qcow2", vmdk: "vmdk", vdi: "vdi", vhd: "vpc", vhdx: "vhdx" }[path.split(".").pop() ?? ""];
@@ -4161,7 +4234,7 @@ async function readDistribution(container) {
 function parseOsRelease(text) {
   const values = /* @__PURE__ */ new Map();
   for (const line of text.split("\n")) {
-    const match = /^\s*([A-Z][A-Z0-9_]*)=(.*?)\s*$/.exec(line);
+    const match = /^([A-Z][A-Z0-9_]*)=(.*)$/.exec(line.trim());
     if (match?.[1] !== void 0 && match[2] !== void 0) values.set(match[1], unquote(match[2]));
   }
   const value = (name) => values.get(name) ?? "";
@@ -4203,13 +4276,12 @@ ${lines.join("\n")}` : `The image is ${distribution.name}; install a kernel with
     throw new ActionError([...missing, advice].join("\n"), "Not a bootable system");
   }
   await checkArchitecture(container, init);
-  info(`Distribution: ${distribution.name}`);
-  info(`Kernel: ${newest.version} (/${newest.path})`);
-  info(`Initrd: ${newest.initrd === null ? "none" : `/${newest.initrd}`}`);
-  for (const kernel of older) info(`Older kernel, in the boot menu: ${kernel.version} (/${kernel.path})`);
-  info(
-    `Init: ${init.path} (${init.system}${init.path === `/${init.program}` ? "" : `, /${init.program}`})`
-  );
+  const say = (what) => info(inert(what.replaceAll("\n", " ")));
+  say(`Distribution: ${distribution.name}`);
+  say(`Kernel: ${newest.version} (/${newest.path})`);
+  say(`Initrd: ${newest.initrd === null ? "none" : `/${newest.initrd}`}`);
+  for (const kernel of older) say(`Older kernel, in the boot menu: ${kernel.version} (/${kernel.path})`);
+  say(`Init: ${init.path} (${init.system}${init.path === `/${init.program}` ? "" : `, /${init.program}`})`);
   return { distribution, kernels: [newest, ...older], init };
 }
 async function checkArchitecture(container, init) {
@@ -4438,7 +4510,7 @@ async function apt2(host, args, onLine) {
 
 // src/undo.ts
 import { randomBytes as randomBytes3 } from "node:crypto";
-import { mkdirSync as mkdirSync4, readdirSync as readdirSync2, readFileSync as readFileSync4, renameSync as renameSync2, rmdirSync, rmSync as rmSync4, writeFileSync as writeFileSync4 } from "node:fs";
+import { mkdirSync as mkdirSync4, readdirSync as readdirSync2, readFileSync as readFileSync4, renameSync as renameSync2, rmdirSync, rmSync as rmSync5, writeFileSync as writeFileSync4 } from "node:fs";
 import { homedir } from "node:os";
 import { join as join8 } from "node:path";
 var RETRIES = 8;
@@ -4507,7 +4579,7 @@ var Undo = class _Undo {
         problems.push(`${describe(resource)} could not be released: ${messageOf(error2)}`);
       }
     }
-    if (problems.length === 0) rmSync4(journalPath(this.runId), { force: true });
+    if (problems.length === 0) rmSync5(journalPath(this.runId), { force: true });
     return problems;
   }
   #write() {
@@ -4585,7 +4657,7 @@ async function release(host, resource) {
     case "folder": {
       const mounts = mountedBelow(resource.path);
       if (mounts.length > 0) throw new Error(`${mounts.join(", ")} is still mounted`);
-      rmSync4(resource.path, { recursive: true, force: true });
+      rmSync5(resource.path, { recursive: true, force: true });
       return;
     }
     case "empty-folder":
@@ -4656,8 +4728,8 @@ async function main() {
 }
 async function fail(error2) {
   const title = error2 instanceof ActionError ? error2.title : "docker-to-disk failed";
-  error(messageOf(error2).split("\n").map(inert).join("\n"), { title });
-  if (!(error2 instanceof ActionError) && error2 instanceof Error) info(inert(error2.stack ?? ""));
+  error(inertText(messageOf(error2)), { title });
+  if (!(error2 instanceof ActionError) && error2 instanceof Error) info(inertText(error2.stack ?? ""));
   process.exitCode = ExitCode.Failure;
   await addSummary(failureMarkdown(title, messageOf(error2))).catch(() => {
   });
@@ -4764,8 +4836,7 @@ async function makeDisk(run, container, system) {
     index,
     initSystem: system.init.system,
     files: await readEditedFiles(container),
-    hostname: inputs.hostname,
-    fallbackHostname: isHostname(inputs.name) ? inputs.name : "localhost",
+    hostname: inputs.hostname ?? (isHostname(inputs.name) ? inputs.name : "localhost"),
     passwordHash: inputs.rootPassword === null ? null : await hashPassword(host, inputs.rootPassword),
     // The last number makes fsck look at it first; what it cannot repair keeps the filesystem read-only.
     rootMount: `UUID=${plan.uuid} / ${plan.filesystem} rw,relatime,errors=remount-ro 0 1`
@@ -4823,7 +4894,7 @@ async function publishConsole({ uploadArtifact, retentionDays }, serialLog) {
   setOutput("serial-log", serialLog);
   if (!uploadArtifact) return;
   try {
-    const { uploadFiles } = await import("./publish-D4AYNL4W.mjs");
+    const { uploadFiles } = await import("./publish-E32JEKUS.mjs");
     await uploadFiles([serialLog], retentionDays, /* @__PURE__ */ new Map());
   } catch (error2) {
     warning(inert(messageOf(error2)), { title: "Console log not uploaded" });
@@ -4873,7 +4944,7 @@ async function publish(run, made) {
     return uploaded;
   });
   async function upload(paths) {
-    const { uploadFiles } = await import("./publish-D4AYNL4W.mjs");
+    const { uploadFiles } = await import("./publish-E32JEKUS.mjs");
     return uploadFiles(paths, inputs.retentionDays, new Map(files.map((file) => [file.path, file.sha256])));
   }
   const complete = report();
@@ -4881,8 +4952,10 @@ async function publish(run, made) {
   setOutputs(complete, artifacts, { checksums, reportPath, serialLog });
   await addSummary(summaryMarkdown(complete, artifacts));
   const start = files.map((file) => startCommand(file.path)).find((command) => command !== null);
-  info(`Made ${files.map((file) => file.path).join(", ")}${start ? `
-Start it with: ${start}` : ""}`);
+  info(
+    inertText(`Made ${files.map((file) => file.path).join(", ")}${start ? `
+Start it with: ${start}` : ""}`)
+  );
 }
 function setOutputs(report, artifacts, paths) {
   const [first] = report.files;

@@ -10,10 +10,12 @@ import type { TreeIndex } from './tree.ts'
 const LOADER_FOLDER = 'boot/extlinux'
 
 /**
- * What an image may bring there. extlinux prefers the first to our configuration, and would write the others through a link
- * that leads out to the host.
+ * What an image may bring there. extlinux prefers the first to our configuration, and would open the others through a link
+ * that leads out to the host, or wait for ever for the other end of a pipe.
  */
-const STALE = ['extlinux.conf', 'ldlinux.sys', 'ldlinux.c32'].map(name => `${LOADER_FOLDER}/${name}`)
+const STALE = ['extlinux.conf', 'ldlinux.sys', 'ldlinux.c32', 'extlinux.sys'].map(
+  name => `${LOADER_FOLDER}/${name}`
+)
 
 /** Code of an MBR may take this much; the disk id and the partition table follow. */
 const MBR_CODE_BYTES = 440
@@ -124,7 +126,8 @@ export function planLoader(
 /** Installs extlinux into the mounted filesystem, whose loader folder exists by then. */
 export async function installLoader(host: Host, index: TreeIndex, mountPoint: string): Promise<void> {
   const { real } = placeOf(index, `${LOADER_FOLDER}/syslinux.cfg`)
-  await host.runAsRoot(['extlinux', '--install', `${mountPoint}/${real.slice(0, real.lastIndexOf('/'))}`])
+  const folder = `${mountPoint}/${real.slice(0, real.lastIndexOf('/'))}`
+  await host.runAsRoot(['extlinux', '--install', folder], { timeout: 120_000 })
 }
 
 /** Puts the code that starts the active partition into the disk's first sector, in front of its disk id and table. */

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import * as core from '@actions/core'
@@ -7,8 +7,8 @@ import { type Builder, buildArgv, unsupportedInputs } from './docker-build.ts'
 import { ActionError, messageOf } from './errors.ts'
 import type { CommandResult, Host, PipeEnd } from './host.ts'
 import type { BuildInputs, Inputs } from './inputs.ts'
-import { inert } from './text.ts'
-import { FIND_FORMAT, type FileKind, FindParser, roundToBlocks, TreeIndex } from './tree.ts'
+import { formatBytes, inert } from './text.ts'
+import { FIND_FORMAT, type FileKind, FindParser, isExact, roundToBlocks, TreeIndex } from './tree.ts'
 import type { Undo } from './undo.ts'
 
 /** A root filesystem inside Docker, ready to be read. */
@@ -122,7 +122,7 @@ export async function openContainer(
   const read = (path: string, limit = 1 << 20): Promise<Buffer | null> =>
     readFromContainer(host, name, path, limit)
   const layers = await mountLayers(host, undo, name, workDir)
-  const tree = layers ? await readMounted(host, layers) : await readExported(host, name)
+  const tree = layers ? await readMounted(host, layers) : await readExported(host, name, workDir)
   return { image, name, read, ...tree }
 }
 
@@ -165,12 +165,14 @@ async function readMounted(host: Host, mountPoint: string): Promise<Tree> {
  * As {@link readMounted}, where the layers cannot be mounted: two passes of `docker export`, the first for the names. Of
  * extended attributes Docker exports file capabilities alone: ACLs and user attributes are lost this way.
  */
-async function readExported(host: Host, name: string): Promise<Tree> {
+async function readExported(host: Host, name: string, workDir: string): Promise<Tree> {
   const argv = ['docker', 'export', name]
   const index = new TreeIndex()
   const running = host.start(argv, { stdio: ['ignore', 'pipe', 'inherit'] })
   if (!running.stdout) throw new ActionError('docker export has no output.')
   const parser = extract()
+  const { bavail, bsize } = statfsSync(workDir)
+  const free = bavail * bsize
   parser.on('entry', (header, stream, next) => {
     const kind = TAR_KINDS[header.type ?? 'file']
     const path = header.name.replace(/^(\.?\/)+/, '').replace(/\/$/, '')
@@ -180,6 +182,16 @@ async function readExported(host: Host, name: string): Promise<Tree> {
       const isFurtherName = header.type === 'link'
       const { mode = 0, uid = 0, gid = 0 } = header
       const entry = { kind, mode, uid, gid, size: link?.length ?? size, link }
+      // Holes come as zeros: a sparse file of a terabyte would take an hour to find out what its size says.
+      if (size > free) {
+        parser.destroy(
+          new ActionError(
+            `${workDir} has ${formatBytes(free)} free, but the image's files take more: /${inert(path)} has ${formatBytes(size)}.`,
+            'Not enough disk space'
+          )
+        )
+        return
+      }
       index.add(
         path,
         isFurtherName ? (index.entry(header.linkname ?? '') ?? entry) : entry,
@@ -191,7 +203,12 @@ async function readExported(host: Host, name: string): Promise<Tree> {
     stream.on('error', () => {}) // the pipeline has the same error
     stream.resume()
   })
-  await pipeline(running.stdout, parser)
+  try {
+    await pipeline(running.stdout, parser)
+  } catch (error) {
+    await running.end()
+    throw error
+  }
   const { exitCode } = await running.ended
   if (exitCode !== 0) throw new ActionError(`docker export failed with exit code ${exitCode}.`)
   return { index, archive: { asRoot: false, argv }, keepsHoles: false }
@@ -260,6 +277,7 @@ async function readFromContainer(
   path: string,
   limit: number
 ): Promise<Buffer | null> {
+  if (!isExact(path)) return null
   // Docker resolves the path inside the container's root itself.
   const running = host.start(['docker', 'cp', `${name}:/${path}`, '-'], {
     stdio: ['ignore', 'pipe', 'ignore']

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { closeSync, mkdirSync, openSync, statfsSync, truncateSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import * as core from '@actions/core'
 import type { Container } from './container.ts'
 import { applyEdits, type Edit, extractArgv } from './edits.ts'
@@ -202,8 +202,14 @@ export function mkfsArgv(plan: DiskPlan, path: string, knowsPrezeroed: boolean):
   ]
 }
 
-/** How the e2fsprogs name the filesystem inside the disk file. */
-const filesystemIn = (path: string): string => `${path}?offset=${START_BYTES}`
+/**
+ * How the e2fsprogs name the filesystem inside the disk file. They take options from the first question mark on, so the
+ * folder, which the user names and which may hold one, is not part of the name.
+ */
+const filesystemIn = (path: string): { name: string; cwd: string } => ({
+  name: `./${basename(path)}?offset=${START_BYTES}`,
+  cwd: dirname(path)
+})
 
 /** Writes the partition table and an empty filesystem into a new sparse file. */
 export async function createDisk(host: Host, plan: DiskPlan, path: string): Promise<void> {
@@ -340,14 +346,16 @@ async function digHoles(host: Host, folder: string): Promise<void> {
 async function showJournal(host: Host, plan: DiskPlan, path: string, shown: boolean): Promise<void> {
   if (plan.journalMiB === 0) return
   const request = `feature ${shown ? '' : '-'}has_journal`
-  const { stdout } = await host.run(['debugfs', '-w', '-R', request, filesystemIn(path)])
+  const { name, cwd } = filesystemIn(path)
+  const { stdout } = await host.run(['debugfs', '-w', '-R', request, name], { cwd })
   // debugfs reports errors by words alone.
   if (stdout.includes('has_journal') !== shown)
     throw new ActionError(`debugfs could not do "${request}": ${stdout.trim()}`)
 }
 
 async function checkFilesystem(host: Host, path: string): Promise<void> {
-  const checked = await host.run(['e2fsck', '-fn', filesystemIn(path)], { allowFailure: true })
+  const { name, cwd } = filesystemIn(path)
+  const checked = await host.run(['e2fsck', '-fn', name], { allowFailure: true, cwd })
   if (checked.exitCode !== 0) {
     throw new ActionError(
       `e2fsck finds errors in the new filesystem:\n${checked.stdout.slice(-2000)}`,

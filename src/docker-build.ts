@@ -36,10 +36,12 @@ export function buildArgv(
   const each = (flag: string, values: readonly string[]): string[] => values.flatMap(value => [flag, value])
   const one = (flag: string, value: string | null): string[] => (value === null ? [] : [flag, value])
   const secrets = build.secrets.map(secret => {
-    if ('variable' in secret) return `id=${secret.id},env=${secret.variable}`
-    return ['type=file', `id=${secret.id}`, `src=${'path' in secret ? secret.path : secretPath(secret.id)}`]
-      .map(csvField)
-      .join(',')
+    const place = 'path' in secret ? secret.path : secretPath(secret.id)
+    const fields =
+      'variable' in secret
+        ? [`id=${secret.id}`, `env=${secret.variable}`]
+        : ['type=file', `id=${secret.id}`, `src=${place}`]
+    return fields.map(csvField).join(',')
   })
   return [
     'docker',

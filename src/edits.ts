@@ -3,14 +3,14 @@ import type { Container } from './container.ts'
 import type { InitSystem } from './distro/init.ts'
 import { ActionError } from './errors.ts'
 import type { Host } from './host.ts'
-import { isHostname } from './inputs.ts'
-import type { Entry, TreeIndex } from './tree.ts'
+import { type Entry, isExact, type TreeIndex } from './tree.ts'
 
 /** A change to the tree. Paths have no leading slash; their parents may be links, which are resolved within the tree. */
 export type Edit =
   | Readonly<{
       kind: 'file'
       path: string
+      /** A string holds one byte a character. */
       content: string | Buffer
       mode: number
       uid?: number
@@ -25,49 +25,52 @@ export type EditFacts = Readonly<{
   index: TreeIndex
   initSystem: InitSystem
   files: Readonly<Record<(typeof EDITED_FILES)[number], string | null>>
-  hostname: string | null
-  /** Host name where neither the input nor the image names one. */
-  fallbackHostname: string
+  hostname: string
   /** Hash of root's password in crypt(5) form. */
   passwordHash: string | null
   /** The root filesystem's line of fstab(5). */
   rootMount: string
 }>
 
+/** Largest file that is changed: a longer one is none that such a system has. */
+const LARGEST_EDITED = 1 << 20
+
 /** Files whose present content decides what is written. */
-export const EDITED_FILES = [
-  'etc/fstab',
-  'etc/hostname',
-  'etc/hosts',
-  'etc/resolv.conf',
-  'etc/passwd',
-  'etc/shadow',
-  'usr/sbin/policy-rc.d'
-] as const
+export const EDITED_FILES = ['etc/fstab', 'etc/passwd', 'etc/shadow', 'usr/sbin/policy-rc.d'] as const
 
 /** Reads the files that {@link planEdits} looks at. */
 export async function readEditedFiles({ index, read }: Container): Promise<EditFacts['files']> {
   const contents = await Promise.all(
     EDITED_FILES.map(async path => {
       const real = index.resolve(path)
-      const content = real !== null && index.entry(real)?.kind === 'f' ? await read(real) : null
-      return [path, content?.toString('utf8') ?? null] as const
+      if (real === null || index.entry(real)?.kind !== 'f') return [path, null] as const
+      const content = await read(real, LARGEST_EDITED + 1)
+      if (content !== null && content.length > LARGEST_EDITED) {
+        throw new ActionError(
+          `/${path} in the image is larger than 1 MiB, which is no file that a system can read.`,
+          'Unusable root filesystem'
+        )
+      }
+      // One character a byte, so that what is not UTF-8 in it is written back as it was.
+      return [path, content?.toString('latin1') ?? null] as const
     })
   )
   return Object.fromEntries(contents) as EditFacts['files']
 }
 
-/** Plans what makes a container's tree that of one machine: its own names, mounts, ids and keys, and no trace of Docker. */
+/**
+ * Plans what makes a container's tree that of one machine: its own names, mounts, ids and keys, and no trace of Docker. The
+ * host name, hosts and resolv.conf are written whatever the image has: Docker hides them behind empty files of its own.
+ */
 export function planEdits(facts: EditFacts): Edit[] {
   const { index, files } = facts
-  const hostname = facts.hostname ?? ownHostname(files['etc/hostname']) ?? facts.fallbackHostname
   const present = (path: string): boolean => entryAt(index, path) !== null
   const remove = (...paths: string[]): Edit[] => paths.filter(present).map(path => ({ kind: 'remove', path }))
   return [
     { kind: 'file', path: 'etc/fstab', content: fstab(files['etc/fstab'], facts.rootMount), mode: 0o644 },
-    { kind: 'file', path: 'etc/hostname', content: `${hostname}\n`, mode: 0o644 },
-    ...hosts(files['etc/hosts'], hostname),
-    ...resolvConf(facts),
+    { kind: 'file', path: 'etc/hostname', content: `${facts.hostname}\n`, mode: 0o644 },
+    { kind: 'file', path: 'etc/hosts', content: hosts(facts.hostname), mode: 0o644 },
+    resolvConf(facts),
     ...machineId(facts),
     ...rootPassword(facts),
     ...devices(index),
@@ -77,18 +80,6 @@ export function planEdits(facts: EditFacts): Edit[] {
     // Debian's container images keep services from starting by it; in a machine they have to start.
     ...(/exit\s+101/.test(files['usr/sbin/policy-rc.d'] ?? '') ? remove('usr/sbin/policy-rc.d') : [])
   ]
-}
-
-/** Names that base images carry of the machine that built them. */
-const BUILD_MACHINES = ['debuerreotype', 'localhost', 'buildkitsandbox']
-
-/** The image's own host name, unless it is none. */
-function ownHostname(content: string | null): string | null {
-  const name = content
-    ?.split('\n')
-    .find(line => line.trim() !== '' && !line.startsWith('#'))
-    ?.trim()
-  return name && isHostname(name) && !BUILD_MACHINES.includes(name) ? name : null
 }
 
 /** The image's fstab with the root's line replaced: without one, the root stays read-only on Debian and Alpine. */
@@ -103,29 +94,25 @@ function fstab(present: string | null, rootMount: string): string {
   return `${rootMount}\n${kept === '' ? '' : `${kept}\n`}`
 }
 
-function hosts(present: string | null, hostname: string): Edit[] {
-  if (present !== null && /\blocalhost\b/.test(present)) return []
-  const content = [
+function hosts(hostname: string): string {
+  return [
     '127.0.0.1\tlocalhost',
     `127.0.1.1\t${hostname}`,
     '::1\tlocalhost ip6-localhost ip6-loopback',
     'ff02::1\tip6-allnodes',
-    'ff02::2\tip6-allrouters'
-  ]
-  return [{ kind: 'file', path: 'etc/hosts', content: `${content.join('\n')}\n`, mode: 0o644 }]
+    'ff02::2\tip6-allrouters',
+    ''
+  ].join('\n')
 }
 
-/** Docker leaves an empty file; a resolver's link or a list of servers that the image brings stays as it is. */
-function resolvConf({ index, files, initSystem }: EditFacts): Edit[] {
+function resolvConf({ index, initSystem }: EditFacts): Edit {
   const path = 'etc/resolv.conf'
-  if (entryAt(index, path)?.kind === 'l' || files[path]?.trim()) return []
-  const hasResolved =
-    initSystem === 'systemd' &&
-    ['usr/lib/systemd/systemd-resolved', 'lib/systemd/systemd-resolved'].some(
-      file => index.kind(file) === 'f'
-    )
-  if (hasResolved) return [{ kind: 'link', path, target: '../run/systemd/resolve/stub-resolv.conf' }]
-  return [{ kind: 'file', path, content: '# Filled in by the DHCP client.\n', mode: 0o644 }]
+  const hasResolved = ['usr/lib/systemd/systemd-resolved', 'lib/systemd/systemd-resolved'].some(
+    file => index.kind(file) === 'f'
+  )
+  return initSystem === 'systemd' && hasResolved
+    ? { kind: 'link', path, target: '../run/systemd/resolve/stub-resolv.conf' }
+    : { kind: 'file', path, content: '# Filled in by the DHCP client.\n', mode: 0o644 }
 }
 
 /** Cloned ids collide at the DHCP server. An empty file is what systemd fills at boot (machine-id(5)). */
@@ -231,6 +218,12 @@ export function placeOf(index: TreeIndex, path: string): { real: string; missing
         'Unusable root filesystem'
       )
     }
+    if (!isExact(real)) {
+      throw new ActionError(
+        `/${path} has to be written, but it leads through a name in the image that is not valid UTF-8.`,
+        'Unusable root filesystem'
+      )
+    }
     return { real, missingFolders: rest.slice(0, -1).map((_, i) => below(i + 1)) }
   }
   return { real: path, missingFolders: [] }
@@ -262,7 +255,8 @@ export async function applyEdits(
     const header = { name: real, uid: 0, gid: 0, mtime }
     if (edit.kind === 'file') {
       const { mode, uid = 0, gid = 0 } = edit
-      archive.entry({ ...header, mode, uid, gid }, edit.content)
+      const content = typeof edit.content === 'string' ? Buffer.from(edit.content, 'latin1') : edit.content
+      archive.entry({ ...header, mode, uid, gid }, content)
     } else if (edit.kind === 'link') archive.entry({ ...header, type: 'symlink', linkname: edit.target })
     else {
       const { mode, major, minor } = edit

@@ -16,7 +16,7 @@ import * as core from '@actions/core'
 import { ActionError, messageOf } from './errors.ts'
 import type { Host } from './host.ts'
 import { extensionOf, type Format } from './inputs.ts'
-import { formatBytes, formatSeconds } from './text.ts'
+import { formatBytes, formatSeconds, inert } from './text.ts'
 
 /** A file made, still in the work folder. */
 export type MadeFile = Readonly<{
@@ -75,28 +75,42 @@ export async function makeFormats(
 ): Promise<MadeFile[]> {
   const containers = new Map<Format['container'], string>([['raw', disk]])
   const made: (Omit<MadeFile, 'sha256'> & { sha256: Promise<string> })[] = []
-  for (const format of formats) {
-    const begin = performance.now()
-    const name = `${baseName}.${extensionOf(format)}`
-    let path = containers.get(format.container)
-    if (path === undefined && format.container !== 'raw') {
-      path = join(workDir, `disk.${format.container}`)
-      await convert(host, format.container, disk, path)
-      containers.set(format.container, path)
+  // Hashing and verifying go on beside the next format, which mostly leaves a processor idle.
+  const beside: Promise<unknown>[] = []
+  const goOn = <T>(work: Promise<T>): Promise<T> => {
+    work.catch(() => {}) // seen when all are awaited
+    beside.push(work)
+    return work
+  }
+  try {
+    for (const format of formats) {
+      const begin = performance.now()
+      const name = `${baseName}.${extensionOf(format)}`
+      let path = containers.get(format.container)
+      if (path === undefined && format.container !== 'raw') {
+        path = join(workDir, `disk.${format.container}`)
+        await convert(host, format.container, disk, path)
+        goOn(verify(host, format.container, disk, path))
+        containers.set(format.container, path)
+      }
+      if (path === undefined) throw new ActionError(`no disk for ${name}`)
+      let sha256: Promise<string>
+      if (format.compression === null) sha256 = goOn(hashFile(path, host.cancelled))
+      else {
+        const compressed = join(workDir, `disk.${extensionOf(format)}`)
+        sha256 = Promise.resolve(await compress(host, format.compression, path, compressed))
+        path = compressed
+      }
+      const { size } = statSync(path)
+      made.push({ format, name, path, size, sha256 })
+      core.info(
+        inert(`Made ${name}: ${formatBytes(size)} in ${formatSeconds((performance.now() - begin) / 1000)}`)
+      )
     }
-    if (path === undefined) throw new ActionError(`no disk for ${name}`)
-    let sha256: Promise<string>
-    if (format.compression === null) sha256 = hashFile(path, host.cancelled)
-    else {
-      const compressed = join(workDir, `disk.${extensionOf(format)}`)
-      sha256 = Promise.resolve(await compress(host, format.compression, path, compressed))
-      path = compressed
-    }
-    // Hashing goes on beside the next format; its failure is seen when all are collected.
-    sha256.catch(() => {})
-    const { size } = statSync(path)
-    made.push({ format, name, path, size, sha256 })
-    core.info(`Made ${name}: ${formatBytes(size)} in ${formatSeconds((performance.now() - begin) / 1000)}`)
+    await Promise.all(beside)
+  } finally {
+    // Nothing may use the work folder after this.
+    await Promise.allSettled(beside)
   }
   // Intermediate containers that were only compressed.
   const wanted = new Set([disk, ...made.map(file => file.path)])
@@ -121,6 +135,33 @@ async function convert(
     await host.run(
       argv.map(arg => (arg === 'compression_type=zstd' ? 'compression_type=zlib' : arg)),
       { timeout: LIMIT }
+    )
+  }
+}
+
+/** Containers whose own structures qemu-img can check. */
+const CHECKABLE: readonly Format['container'][] = ['qcow2', 'vmdk', 'vdi', 'vhdx']
+
+/**
+ * Compares a converted disk with the raw one, so that no damaged image is published.
+ * @throws ActionError if they differ or the container is inconsistent in itself
+ */
+async function verify(
+  host: Host,
+  container: Exclude<Format['container'], 'raw'>,
+  disk: string,
+  path: string
+): Promise<void> {
+  const driver = container === 'vhd' ? 'vpc' : container
+  try {
+    if (CHECKABLE.includes(container))
+      await host.run(['qemu-img', 'check', '-q', '-f', driver, path], { timeout: LIMIT })
+    await host.run(['qemu-img', 'compare', '-f', 'raw', '-F', driver, disk, path], { timeout: LIMIT })
+  } catch (error) {
+    if (host.cancelled.aborted) throw error
+    throw new ActionError(
+      `The ${container} made does not hold what the disk holds. ${messageOf(error)}`,
+      'Damaged image'
     )
   }
 }

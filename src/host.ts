@@ -74,7 +74,9 @@ export class Host {
     // A runner's PATH need not hold the sbin folders in which Debian keeps mkfs and sfdisk.
     const own = (env.PATH ?? '').split(delimiter).filter(folder => folder.startsWith('/'))
     this.#searchPath = [...new Set([...own, ...SYSTEM_FOLDERS])]
-    this.#env = { ...env, PATH: this.#searchPath.join(delimiter), LC_ALL: 'C.UTF-8' }
+    // The inputs, a password and secrets among them, are no business of the programs that are run.
+    const rest = Object.entries(env).filter(([name]) => !name.startsWith('INPUT_'))
+    this.#env = { ...Object.fromEntries(rest), PATH: this.#searchPath.join(delimiter), LC_ALL: 'C.UTF-8' }
   }
 
   /** Names of the programs that were run as root so far, sorted. */

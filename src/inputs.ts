@@ -222,7 +222,8 @@ function readSecrets(read: Reader, env: NodeJS.ProcessEnv): Secret[] {
   })
   const secrets = [...inline, ...files, ...variables]
   for (const { id } of secrets) {
-    if (!/^[\w.-]+$/.test(id)) {
+    // The id becomes the name of a file.
+    if (!/^(?!\.+$)[\w.-]+$/.test(id)) {
       read.problems.push(
         `A secret's id is ${JSON.stringify(id)}, but it has to consist of letters, digits, '_', '.' and '-'.`
       )
@@ -355,11 +356,15 @@ function readName(read: Reader, env: NodeJS.ProcessEnv): string {
     )
   }
   // What file systems and the artifact service refuse, and what a program could take for an option.
-  if (/[\u0000-\u001f\u007f":<>|*?\\/]|^[-.]/.test(given) || Buffer.byteLength(given) > 128) {
+  // What begins a workflow command would do so in log lines that are not written here.
+  if (
+    /[\u0000-\u001f\u007f-\u009f\u2028\u2029":<>|*?\\/]|^[-.]|##\[/.test(given) ||
+    Buffer.byteLength(given) > 128
+  ) {
     read.wrong(
       'name',
       given,
-      'it has to be at most 128 bytes without any of " : < > | * ? \\ / and control characters, not beginning with - or a dot.'
+      'it has to be at most 128 bytes without any of " : < > | * ? \\ / ##[ and control characters, not beginning with - or a dot.'
     )
   }
   return given
@@ -394,6 +399,9 @@ function readOutputDir(read: Reader): string | null {
   if (folder !== null && existsSync(folder) && !isFolder(folder)) {
     read.wrong('output-dir', folder, 'that exists and is not a folder.')
   }
+  // The paths below it are lines of an output.
+  if (folder !== null && /[\u0000-\u001f\u007f]/.test(folder))
+    read.wrong('output-dir', folder, 'it has to be a path without control characters.')
   return folder === null ? null : resolve(folder)
 }
 

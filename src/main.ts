@@ -34,7 +34,7 @@ import {
 import { findSystem, type System } from './rootfs.ts'
 import { Stages } from './stages.ts'
 import { savePackagesLater, saveRun } from './state.ts'
-import { formatBytes, formatSeconds, inert } from './text.ts'
+import { formatBytes, formatSeconds, inert, inertText } from './text.ts'
 import {
   bootCodePath,
   installTools,
@@ -70,8 +70,8 @@ export async function main(): Promise<void> {
 async function fail(error: unknown): Promise<void> {
   const title = error instanceof ActionError ? error.title : 'docker-to-disk failed'
   // Foreign text in the message must not become a workflow command of its own.
-  core.error(messageOf(error).split('\n').map(inert).join('\n'), { title })
-  if (!(error instanceof ActionError) && error instanceof Error) core.info(inert(error.stack ?? ''))
+  core.error(inertText(messageOf(error)), { title })
+  if (!(error instanceof ActionError) && error instanceof Error) core.info(inertText(error.stack ?? ''))
   process.exitCode = core.ExitCode.Failure
   await addSummary(failureMarkdown(title, messageOf(error))).catch(() => {})
 }
@@ -204,8 +204,7 @@ async function makeDisk(
     index,
     initSystem: system.init.system,
     files: await readEditedFiles(container),
-    hostname: inputs.hostname,
-    fallbackHostname: isHostname(inputs.name) ? inputs.name : 'localhost',
+    hostname: inputs.hostname ?? (isHostname(inputs.name) ? inputs.name : 'localhost'),
     passwordHash: inputs.rootPassword === null ? null : await hashPassword(host, inputs.rootPassword),
     // The last number makes fsck look at it first; what it cannot repair keeps the filesystem read-only.
     rootMount: `UUID=${plan.uuid} / ${plan.filesystem} rw,relatime,errors=remount-ro 0 1`
@@ -344,7 +343,9 @@ async function publish(run: Run, made: Made): Promise<void> {
   setOutputs(complete, artifacts, { checksums, reportPath, serialLog })
   await addSummary(summaryMarkdown(complete, artifacts))
   const start = files.map(file => startCommand(file.path)).find(command => command !== null)
-  core.info(`Made ${files.map(file => file.path).join(', ')}${start ? `\nStart it with: ${start}` : ''}`)
+  core.info(
+    inertText(`Made ${files.map(file => file.path).join(', ')}${start ? `\nStart it with: ${start}` : ''}`)
+  )
 }
 
 function setOutputs(

@@ -61,7 +61,7 @@ export async function uploadFiles(
       digest: `sha256:${uploaded.digest ?? expected}`,
       size
     }
-    core.info(`Uploaded ${name} (${formatBytes(size)}): ${artifact.url}`)
+    core.info(inert(`Uploaded ${name} (${formatBytes(size)}): ${artifact.url}`))
     artifacts.push(artifact)
   }
   return artifacts

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import * as core from '@actions/core'
 import type { DiskPlan } from './disk.ts'
 import { SECTOR } from './disk.ts'
@@ -30,7 +30,9 @@ export type Report = Readonly<{
 }>
 
 export function writeReport(report: Report, path: string): void {
-  writeFileSync(path, `${JSON.stringify(report, null, 2)}\n`)
+  // A workspace may hold a link of this name.
+  rmSync(path, { force: true })
+  writeFileSync(path, `${JSON.stringify(report, null, 2)}\n`, { flag: 'wx' })
 }
 
 /** The command that starts a machine from an image file; null for files that have to be unpacked first. */

@@ -5,6 +5,7 @@ import { findInit, INIT_PATHS, type Init } from './distro/init.ts'
 import { findKernels, KERNEL_PLACES, type Kernel } from './distro/kernels.ts'
 import { type Distribution, readDistribution } from './distro/os-release.ts'
 import { ActionError } from './errors.ts'
+import { inert } from './text.ts'
 
 /** What was found in the tree that makes it a system. */
 export type System = Readonly<{
@@ -50,13 +51,13 @@ export async function findSystem(container: Container): Promise<System> {
   }
 
   await checkArchitecture(container, init)
-  core.info(`Distribution: ${distribution.name}`)
-  core.info(`Kernel: ${newest.version} (/${newest.path})`)
-  core.info(`Initrd: ${newest.initrd === null ? 'none' : `/${newest.initrd}`}`)
-  for (const kernel of older) core.info(`Older kernel, in the boot menu: ${kernel.version} (/${kernel.path})`)
-  core.info(
-    `Init: ${init.path} (${init.system}${init.path === `/${init.program}` ? '' : `, /${init.program}`})`
-  )
+  // Names in the tree may hold anything, newlines as well.
+  const say = (what: string): void => core.info(inert(what.replaceAll('\n', ' ')))
+  say(`Distribution: ${distribution.name}`)
+  say(`Kernel: ${newest.version} (/${newest.path})`)
+  say(`Initrd: ${newest.initrd === null ? 'none' : `/${newest.initrd}`}`)
+  for (const kernel of older) say(`Older kernel, in the boot menu: ${kernel.version} (/${kernel.path})`)
+  say(`Init: ${init.path} (${init.system}${init.path === `/${init.program}` ? '' : `, /${init.program}`})`)
   return { distribution, kernels: [newest, ...older], init }
 }
 

@@ -47,7 +47,8 @@ export function quoteArgv(argv: readonly string[]): string {
 
 const ESCAPES =
   /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)|[PX^_][^\u001b]*\u001b\\|[ -/]*[0-~])/g
-const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f]/g
+// C1 controls too: U+0085 is white space and U+009B begins escape sequences. U+2028 and U+2029 separate lines.
+const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029]/g
 
 /** The text without terminal escape sequences and control characters other than tab and newline. */
 export const stripTerminal = (text: string): string => text.replace(ESCAPES, '').replace(CONTROLS, '')
@@ -62,6 +63,9 @@ export const inert = (line: string): string =>
   stripTerminal(line)
     .replace(/^(\s*):(?=:)/, '$1\u200b:')
     .replaceAll('##[', '#\u200b#[')
+
+/** As {@link inert} for text of several lines. */
+export const inertText = (text: string): string => text.split('\n').map(inert).join('\n')
 
 /** A value as inline text of a Markdown table cell. */
 export const markdownCell = (value: string): string =>

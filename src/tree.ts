@@ -35,6 +35,8 @@ const MAX_LINKS = 40
  */
 export class TreeIndex {
   readonly #entries = new Map<string, Entry>()
+  /** Names in each folder; made when first asked for. */
+  #children: Map<string, string[]> | null = null
   #inodes = 0
   #bytes = 0
 
@@ -46,7 +48,11 @@ export class TreeIndex {
    * @param counted whether the name brings an inode of its own
    */
   add(path: string, entry: Entry, allocated: number, counted: boolean): void {
-    this.#entries.set(path, entry)
+    this.#children = null
+    this.#entries.set(
+      exactName(path),
+      entry.link === null ? entry : { ...entry, link: exactName(entry.link) }
+    )
     if (!counted) return
     this.#inodes++
     // A link of up to 59 bytes lies in its inode. An extent tree, a directory's index or an xattr block is not visible from
@@ -109,16 +115,33 @@ export class TreeIndex {
   list(path: string): string[] {
     const real = this.resolve(path)
     if (real === null) return []
-    const prefix = real === '' ? '' : `${real}/`
-    const names: string[] = []
-    for (const candidate of this.#entries.keys()) {
-      if (candidate.startsWith(prefix) && !candidate.includes('/', prefix.length) && candidate !== real) {
-        names.push(candidate.slice(prefix.length))
-      }
+    this.#children ??= this.#listAll()
+    return [...(this.#children.get(real) ?? [])].sort()
+  }
+
+  /** One pass for all folders: an image may well have thousands that are asked for, among a million names. */
+  #listAll(): Map<string, string[]> {
+    const children = new Map<string, string[]>()
+    for (const path of this.#entries.keys()) {
+      const slash = path.lastIndexOf('/')
+      const parent = slash < 0 ? '' : path.slice(0, slash)
+      const names = children.get(parent)
+      if (names) names.push(path.slice(slash + 1))
+      else children.set(parent, [path.slice(slash + 1)])
     }
-    return names.sort()
+    return children
   }
 }
+
+/**
+ * A name as the index knows it. Bytes that are no UTF-8 are all decoded to the same character: such a name could pass for
+ * another, so that a link is taken for the folder beside it. It gets a NUL, which no real name has, and so stands for itself
+ * alone; {@link isExact} tells.
+ */
+const exactName = (path: string): string => path.replaceAll('\ufffd', '\0')
+
+/** Whether a path of the index is, byte for byte, the path of the file. */
+export const isExact = (path: string): boolean => !path.includes('\0')
 
 const ROOT: Entry = { kind: 'd', mode: 0o755, uid: 0, gid: 0, size: 0, link: null }
 

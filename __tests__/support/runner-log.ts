@@ -2,11 +2,23 @@ export type Annotation = Readonly<{ level: 'error' | 'warning' | 'notice'; title
 
 const SHOWN = new Set(['error', 'warning', 'notice', 'group', 'endgroup'])
 /** Without debug logging switched on, `debug` is one of them. */
-const SILENT = new Set(['add-mask', 'stop-commands', 'echo', 'add-matcher', 'remove-matcher', 'debug'])
+const SILENT = new Set([
+  'set-output',
+  'save-state',
+  'add-mask',
+  'stop-commands',
+  'echo',
+  'add-matcher',
+  'remove-matcher',
+  'debug'
+])
 
 /** What a runner makes of a step's output: workflow commands obeyed, secrets masked. */
 export class RunnerLog {
   readonly annotations: Annotation[] = []
+  /** Set by commands in the log: deprecated, and obeyed all the same. */
+  readonly outputs: Record<string, string> = {}
+  readonly state: Record<string, string> = {}
   readonly #raw: string[] = []
   readonly #shown: string[] = []
   readonly #masks: Set<string>
@@ -37,7 +49,11 @@ export class RunnerLog {
   }
 
   #interpret(line: string): string | undefined {
-    const [, command = '', properties = '', data = ''] = /^\s*::([\w-]+)(?: (.*?))?::(.*)$/.exec(line) ?? []
+    // What .NET takes for white space, and the older syntax, which may stand anywhere in a line.
+    const [, command = '', properties = '', data = ''] =
+      /^[\s\u0085]*::([\w-]+)(?: (.*?))?::(.*)$/.exec(line) ??
+      /##\[([\w-]+)(?: ([^\]]*))?\](.*)$/.exec(line) ??
+      []
     if (this.#resumeToken !== undefined) {
       if (command !== this.#resumeToken) return line
       this.#resumeToken = undefined
@@ -49,6 +65,11 @@ export class RunnerLog {
     if (command === 'error' || command === 'warning' || command === 'notice') {
       const title = unescapeProperty(/(?:^|,)title=([^,]*)/.exec(properties)?.[1] ?? '')
       this.annotations.push({ level: command, title: this.#mask(title), message: this.#mask(message) })
+    }
+    if (command === 'set-output' || command === 'save-state') {
+      const name = unescapeProperty(/(?:^|[,;])name=([^,;]*)/.exec(properties)?.[1] ?? '')
+      const values = command === 'set-output' ? this.outputs : this.state
+      values[name] = message
     }
     if (SILENT.has(command)) return undefined
     return SHOWN.has(command) ? `##[${command}]${message}` : line

@@ -240,8 +240,10 @@ async function runPhase(
     const seconds = (performance.now() - started) / 1000
     // A process left behind may hold the pipes open for ever.
     await Promise.race([closed, delay(2000, undefined, { ref: false })])
-    const { outputs, state, summary } = await files.read()
+    const { summary, ...written } = await files.read()
     const { shown, raw, annotations } = log
+    const outputs = { ...written.outputs, ...log.outputs }
+    const state = { ...written.state, ...log.state }
     return { exitCode, log: shown, rawLog: raw, annotations, outputs, state, summary, seconds, peakRssBytes }
   } finally {
     clearInterval(sampler)

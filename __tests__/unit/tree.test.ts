@@ -1,4 +1,5 @@
-import { FindParser, type TreeIndex } from '../../src/tree.ts'
+import { placeOf } from '../../src/edits.ts'
+import { FindParser, isExact, type TreeIndex } from '../../src/tree.ts'
 import { sketchIndex } from '../support/tree.ts'
 
 describe('resolving paths inside the tree', () => {
@@ -104,4 +105,23 @@ describe('reading what find prints', () => {
     // The folder, one of the two names of a file of two blocks, and the one block that the sparse file has.
     expect(index.measure).toEqual({ inodes: 4, bytes: 4096 * (1 + 2 + 1) })
   })
+})
+
+test('a name that is no UTF-8 passes for no other', () => {
+  const parser = new FindParser()
+  const record = (kind: string, path: Buffer, link = ''): Buffer =>
+    Buffer.concat([
+      Buffer.from([kind, '755', '0', '0', '1', '0', '1', '1', ''].join('\0')),
+      path,
+      Buffer.from(`\0${link}\0`)
+    ])
+  const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
+  parser.write(record('l', Buffer.from('b\ufffd'), '/host'))
+  parser.write(record('d', bytes('b\xff')))
+  parser.write(record('l', bytes('boot'), 'b\ufffd'))
+  const real = parser.index.resolve('boot/x', 'keep')
+  expect(real === null || !isExact(real)).toBe(true)
+  expect(() => placeOf(parser.index, 'boot/x')).toThrow(
+    'leads through a name in the image that is not valid UTF-8'
+  )
 })

@@ -126,7 +126,9 @@ async function attempt(
     stdio: ['ignore', 'pipe', 'pipe'],
     cwd: workDir
   })
-  const log = createWriteStream(serialLog)
+  // A workspace may hold a link of this name, and what a guest says must not go where it leads.
+  rmSync(serialLog, { force: true })
+  const log = createWriteStream(serialLog, { flags: 'wx' })
   const monitor = new Monitor(socket)
   const watch = new ConsoleWatch(boot.successPattern)
   try {

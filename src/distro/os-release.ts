@@ -25,7 +25,7 @@ export async function readDistribution(container: Container): Promise<Distributi
 export function parseOsRelease(text: string): Distribution {
   const values = new Map<string, string>()
   for (const line of text.split('\n')) {
-    const match = /^\s*([A-Z][A-Z0-9_]*)=(.*?)\s*$/.exec(line)
+    const match = /^([A-Z][A-Z0-9_]*)=(.*)$/.exec(line.trim())
     if (match?.[1] !== undefined && match[2] !== undefined) values.set(match[1], unquote(match[2]))
   }
   const value = (name: string): string => values.get(name) ?? ''
