@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import * as core from '@actions/core'
+import { within } from './deadline.ts'
 import { ActionError, messageOf } from './errors.ts'
 import { formatBytes, inert } from './text.ts'
 
@@ -15,8 +16,17 @@ export type Artifact = Readonly<{
   size: number
 }>
 
-/** Seconds for one artifact in which nothing at all comes back from the service. */
-const LIMIT_SECONDS = 3600
+/** Slowest upload that is waited for, in bytes a second. */
+const LEAST_RATE = 256 * 1024
+
+/**
+ * Milliseconds for an artifact of that size. The toolkit gives up a transfer without progress after the time that
+ * ACTIONS_ARTIFACT_UPLOAD_TIMEOUT_MS names, but waits far longer for a service that takes a request and never answers.
+ */
+function limitFor(size: number): number {
+  const stall = Number(process.env.ACTIONS_ARTIFACT_UPLOAD_TIMEOUT_MS) || 5 * 60_000
+  return 2 * stall + (size / LEAST_RATE) * 1000
+}
 
 /**
  * Uploads each file as an artifact of its own, unzipped, under its file name, in order.
@@ -26,7 +36,8 @@ const LIMIT_SECONDS = 3600
 export async function uploadFiles(
   paths: readonly string[],
   retentionDays: number | null,
-  sha256: ReadonlyMap<string, string>
+  sha256: ReadonlyMap<string, string>,
+  cancelled: AbortSignal
 ): Promise<Artifact[]> {
   // Loaded when needed: it is most of the bundle.
   const { DefaultArtifactClient } = await import('@actions/artifact')
@@ -38,13 +49,15 @@ export async function uploadFiles(
     let uploaded: Awaited<ReturnType<typeof client.uploadArtifact>>
     try {
       uploaded = await within(
-        LIMIT_SECONDS,
+        limitFor(size),
+        cancelled,
         client.uploadArtifact(name, [path], dirname(path), {
           skipArchive: true,
           ...(retentionDays !== null && { retentionDays })
         })
       )
     } catch (error) {
+      cancelled.throwIfAborted()
       throw new ActionError(explainUpload(name, messageOf(error)), 'Upload failed')
     }
     const expected = sha256.get(path)
@@ -83,16 +96,4 @@ function explainUpload(name: string, words: string): string {
 function artifactUrl(id: number): string {
   const { GITHUB_SERVER_URL = 'https://github.com', GITHUB_REPOSITORY = '', GITHUB_RUN_ID = '' } = process.env
   return `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/actions/runs/${GITHUB_RUN_ID}/artifacts/${id}`
-}
-
-async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no end within ${seconds} seconds`)), seconds * 1000)
-  })
-  try {
-    return await Promise.race([work, limit])
-  } finally {
-    clearTimeout(timer)
-  }
 }

@@ -1,0 +1,83 @@
+import { createRequire as createRequire_ } from 'node:module'; const require = createRequire_(import.meta.url);
+import {
+  ActionError,
+  formatBytes,
+  inert,
+  messageOf,
+  within
+} from "./chunk-HEGXJCJM.mjs";
+import {
+  info
+} from "./chunk-SIEF66B3.mjs";
+
+// src/publish.ts
+import { statSync } from "node:fs";
+import { basename, dirname } from "node:path";
+var LEAST_RATE = 256 * 1024;
+function limitFor(size) {
+  const stall = Number(process.env.ACTIONS_ARTIFACT_UPLOAD_TIMEOUT_MS) || 5 * 6e4;
+  return 2 * stall + size / LEAST_RATE * 1e3;
+}
+async function uploadFiles(paths, retentionDays, sha256, cancelled) {
+  const { DefaultArtifactClient } = await import("./artifact-XJ73GSBC.mjs");
+  const client = new DefaultArtifactClient();
+  const artifacts = [];
+  for (const path of paths) {
+    const name = basename(path);
+    const { size } = statSync(path);
+    let uploaded;
+    try {
+      uploaded = await within(
+        limitFor(size),
+        cancelled,
+        client.uploadArtifact(name, [path], dirname(path), {
+          skipArchive: true,
+          ...retentionDays !== null && { retentionDays }
+        })
+      );
+    } catch (error) {
+      cancelled.throwIfAborted();
+      throw new ActionError(explainUpload(name, messageOf(error)), "Upload failed");
+    }
+    const expected = sha256.get(path);
+    if (expected !== void 0 && uploaded.digest !== void 0 && uploaded.digest !== expected) {
+      throw new ActionError(
+        `${name} was changed on its way: it is ${expected}, uploaded was ${uploaded.digest} (SHA-256).`,
+        "Upload failed"
+      );
+    }
+    const artifact = {
+      name,
+      id: uploaded.id ?? 0,
+      url: artifactUrl(uploaded.id ?? 0),
+      digest: `sha256:${uploaded.digest ?? expected}`,
+      size
+    };
+    info(`Uploaded ${name} (${formatBytes(size)}): ${artifact.url}`);
+    artifacts.push(artifact);
+  }
+  return artifacts;
+}
+function explainUpload(name, words) {
+  const message = `The artifact ${name} could not be uploaded: ${inert(words.split("\n")[0] ?? "")}`;
+  if (/409|conflict|already exists/i.test(words)) {
+    return `${message}
+An artifact of this name exists in this workflow run: give each job or step another name, such as name: disk-\${{ matrix.os }}.`;
+  }
+  if (/GHES/.test(words)) {
+    return `${message}
+GitHub Enterprise Server does not take such artifacts: set upload-artifact to false and use the path in the output image.`;
+  }
+  if (/ACTIONS_RUNTIME_TOKEN|ACTIONS_RESULTS_URL/.test(words))
+    return `${message}
+Outside of a workflow set upload-artifact to false.`;
+  return `${message}
+The files stay in the output folder; upload them in a later step, or run the job again.`;
+}
+function artifactUrl(id) {
+  const { GITHUB_SERVER_URL = "https://github.com", GITHUB_REPOSITORY = "", GITHUB_RUN_ID = "" } = process.env;
+  return `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/actions/runs/${GITHUB_RUN_ID}/artifacts/${id}`;
+}
+export {
+  uploadFiles
+};
