@@ -1,7 +1,7 @@
 import { createRequire as createRequire_ } from 'node:module'; const require = createRequire_(import.meta.url);
 import {
   require_tar_stream
-} from "./chunk-J42ZWVCV.mjs";
+} from "./chunk-3AIKWOAU.mjs";
 import {
   ActionError,
   MIB,
@@ -14,8 +14,9 @@ import {
   messageOf,
   parseSize,
   quoteArgv,
-  stripTerminal
-} from "./chunk-ZM2RXUUV.mjs";
+  stripTerminal,
+  within
+} from "./chunk-ZSR254OS.mjs";
 import {
   ExitCode,
   __toESM,
@@ -25,23 +26,23 @@ import {
   getInput,
   getState,
   info,
+  notice,
   saveState,
   setOutput,
   setSecret,
   startGroup,
   summary,
   warning
-} from "./chunk-P7XBLJEP.mjs";
+} from "./chunk-QT2UPS3B.mjs";
 
 // src/main.ts
-import { mkdirSync as mkdirSync5, mkdtempSync } from "node:fs";
-import { tmpdir as tmpdir3 } from "node:os";
-import { join as join9 } from "node:path";
+import { existsSync as existsSync4, mkdirSync as mkdirSync5 } from "node:fs";
+import { tmpdir as tmpdir2 } from "node:os";
+import { basename as basename3, join as join9 } from "node:path";
 
 // src/boot-check/boot-check.ts
 import { once } from "node:events";
 import { closeSync, createWriteStream, openSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 // src/boot-check/machine.ts
@@ -86,6 +87,9 @@ var Monitor = class {
   path;
   #socket = null;
   #reason = null;
+  /** Called when the disk of the machine cannot be written for lack of space; QEMU stops the machine then. */
+  onDiskFull = () => {
+  };
   #closed = false;
   #finished = () => {
   };
@@ -119,6 +123,7 @@ var Monitor = class {
     try {
       const message = JSON.parse(line);
       if (message.event === "SHUTDOWN") this.#reason = message.data?.reason ?? null;
+      if (message.event === "BLOCK_IO_ERROR" && message.data?.nospace) this.onDiskFull();
     } catch {
     }
   }
@@ -375,7 +380,8 @@ async function makeKvmUsable(host, undo) {
   if (code === "ENOENT") return `${device} is absent`;
   if (code !== "EACCES") return `${device} cannot be opened: ${code}`;
   const present = await host.runAsRoot(["stat", "--format", "%a", device], { allowFailure: true });
-  undo.register({ kind: "mode", path: device, mode: present.stdout.trim() || "660" });
+  const mode = present.stdout.trim() || "660";
+  if (!/[67]$/.test(mode)) undo.register({ kind: "mode", path: device, mode });
   await host.runAsRoot(["chmod", "o+rw", device], { allowFailure: true });
   const after = open();
   return after === null ? null : `${device} cannot be opened: ${after}`;
@@ -384,17 +390,16 @@ async function attempt(host, undo, { disk, boot, serialLog, workDir }, accelerat
   const overlay = join(workDir, "overlay.qcow2");
   await host.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", disk, overlay]);
   const name = `docker-to-disk-${undo.runId}`;
-  const socket = join(tmpdir(), `${name}.qmp`);
-  undo.register({ kind: "folder", path: socket });
+  const socket = "monitor.qmp";
+  const folder = openSync(workDir, "r");
   const { memoryMiB, cpus } = boot;
   const begin = performance.now();
   const qemu = host.start(qemuArgv({ name, accelerator, memoryMiB, cpus, overlay, monitor: socket }), {
     stdio: ["ignore", "pipe", "pipe"],
     cwd: workDir
   });
-  rmSync(serialLog, { force: true });
-  const log = createWriteStream(serialLog, { flags: "wx" });
-  const monitor = new Monitor(socket);
+  const log = createWriteStream(serialLog);
+  const monitor = new Monitor(`/proc/self/fd/${folder}/${socket}`);
   const watch = new ConsoleWatch(boot.successPattern);
   try {
     const verdict = await watchMachine(qemu, { watch, monitor, boot, log, accelerator });
@@ -402,7 +407,7 @@ async function attempt(host, undo, { disk, boot, serialLog, workDir }, accelerat
     if (host.cancelled.aborted) throw host.cancelled.reason;
     if (watch.partial.trim() !== "") printGuest(watch.partial);
     if (typeof verdict === "string") return { accelerator, seconds, evidence: verdict };
-    if (verdict instanceof KvmFailure) throw verdict;
+    if (verdict instanceof Error) throw verdict;
     throw new BootFailure(verdict, accelerator, seconds, watch.quotation);
   } finally {
     await qemu.end(2e3);
@@ -410,7 +415,8 @@ async function attempt(host, undo, { disk, boot, serialLog, workDir }, accelerat
     log.end();
     await once(log, "close").catch(() => {
     });
-    for (const path of [overlay, socket]) rmSync(path, { force: true });
+    closeSync(folder);
+    for (const path of [overlay, join(workDir, socket)]) rmSync(path, { force: true });
   }
 }
 var printGuest = (line) => info(`guest \u2502 ${inert(line)}`);
@@ -429,6 +435,9 @@ function watchMachine(qemu, facts) {
       if (outcome === "success") resolve2(line);
       else setTimeout(() => resolve2(outcome), AFTERMATH);
     });
+    const noSpace = "no space left on device";
+    monitor.onDiskFull = () => resolve2(new Error(`QEMU cannot write the machine's disk: ${noSpace}`));
+    log.on("error", resolve2);
     qemu.stderr?.setEncoding("utf8");
     qemu.stderr?.on("data", (text) => {
       stderr = (stderr + text).slice(-4096);
@@ -882,9 +891,9 @@ var inodesFor = (measure, bytes) => (
   // mke2fs' own ratio is one inode for 16 KiB; a tree of small files needs more, and room to add some.
   Math.max(Math.ceil(bytes / 16384), Math.ceil(measure.inodes * 1.05) + 1024)
 );
-function roomFor(measure, filesystem, freeBytes) {
+function roomFor(measure, filesystem, freeBytes2) {
   const lists = filesystem === "ext4" ? 0 : measure.bytes / 512;
-  const content = measure.bytes * 1.01 + lists + 2 * MIB + freeBytes;
+  const content = measure.bytes * 1.01 + lists + 2 * MIB + freeBytes2;
   let bytes = Math.max(content, LEAST_FILESYSTEM);
   for (; ; ) {
     const needed = (content + overhead(filesystem, bytes, inodesFor(measure, bytes))) / 0.99;
@@ -1034,16 +1043,23 @@ async function mountDisk(host, undo, plan, path, workDir) {
   }
   return { path, mountPoint, resources };
 }
-async function fillDisk(host, { mountPoint }, container, edits) {
+async function fillDisk(host, disk, container, edits) {
+  const { mountPoint } = disk;
   try {
     await host.pipe(container.archive, { asRoot: true, argv: extractArgv(mountPoint) }, FILL_LIMIT);
     if (!container.keepsHoles) await digHoles(host, mountPoint);
     await applyEdits(host, container.index, mountPoint, edits);
   } catch (error2) {
-    throw explainFullDisk(error2, mountPoint);
+    throw explainFullDisk(error2, disk);
   }
 }
 async function finishDisk(host, undo, plan, disk) {
+  try {
+    await host.runAsRoot(["sync", "--file-system", disk.mountPoint], { timeout: FILL_LIMIT });
+    if (freeBytes(disk.path) < FULL) throw new Error("No space left on device");
+  } catch (error2) {
+    throw explainFullDisk(error2, disk);
+  }
   for (const resource of disk.resources.toReversed()) await undo.release(resource);
   await showJournal(host, plan, disk.path, true);
   await checkFilesystem(host, disk.path);
@@ -1093,12 +1109,18 @@ ${checked.stdout.slice(-2e3)}`,
   }
   info(checked.stdout.trim().split("\n").pop() ?? "");
 }
-function explainFullDisk(error2, target) {
-  if (!/No space left on device/.test(messageOf(error2))) return error2;
-  const { bavail, bsize, ffree } = statfsSync(target);
-  const full = bavail * bsize < 8 * MIB || ffree === 0;
+var FULL = 8 * MIB;
+var freeBytes = (path) => {
+  const { bavail, bsize } = statfsSync(path);
+  return bavail * bsize;
+};
+function explainFullDisk(error2, { path, mountPoint }) {
+  const outerFull = /No space left|Input\/output error|Read-only file system/.test(messageOf(error2)) && freeBytes(path) < FULL;
+  if (!outerFull && !/No space left on device/.test(messageOf(error2))) return error2;
+  const { bavail, bsize, ffree } = statfsSync(mountPoint);
+  const full = bavail * bsize < FULL || ffree === 0;
   return new ActionError(
-    full ? `The content does not fit the root filesystem (${formatBytes(bavail * bsize)} and ${ffree} inodes left). Give it a larger size or extra-space.` : `The runner's disk is full while the image is filled. Set output-dir to a folder on a larger disk. ${messageOf(error2)}`,
+    full && !outerFull ? `The content does not fit the root filesystem (${formatBytes(bavail * bsize)} and ${ffree} inodes left). Give it a larger size or extra-space.` : `The runner's disk is full while the image is filled. Set output-dir to a folder on a larger disk. ${messageOf(error2)}`,
     "No space left"
   );
 }
@@ -1231,7 +1253,8 @@ function buildArgv(build2, options) {
   return [
     "docker",
     ...builder === "buildx" ? ["buildx", "build", "--load"] : ["build"],
-    ...builder === "legacy" ? [] : ["--progress", "plain"],
+    // Without it the legacy builder leaves the container of a step that fails.
+    ...builder === "legacy" ? ["--force-rm"] : ["--progress", "plain"],
     // The legacy builder takes a platform only with experimental features on; without one it builds the engine's own.
     ...builder === "legacy" ? [] : ["--platform", platform],
     ...["--iidfile", iidFile],
@@ -3647,6 +3670,7 @@ import { accessSync, constants, statSync as statSync3 } from "node:fs";
 import { userInfo } from "node:os";
 import { delimiter, join as join6 } from "node:path";
 var KEPT_OUTPUT = 1 << 20;
+var RUN_VARIABLE = "DOCKER_TO_DISK_RUN";
 var SYSTEM_FOLDERS = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 var CommandError = class extends ActionError {
   constructor(argv, result, how) {
@@ -3675,6 +3699,14 @@ var Host = class {
   #rootPrograms = /* @__PURE__ */ new Set();
   #searchPath;
   #env;
+  /** Marks every command started from now on with the run's id, so that {@link Undo} finds what a killed run left running. */
+  mark(runId) {
+    this.#env[RUN_VARIABLE] = runId;
+  }
+  /** Id of the run that commands are marked with; null if there is none. */
+  get runId() {
+    return this.#env[RUN_VARIABLE] ?? null;
+  }
   /** Names of the programs that were run as root so far, sorted. */
   get rootPrograms() {
     return [...this.#rootPrograms].sort();
@@ -4334,7 +4366,7 @@ function savedState() {
 // src/tools.ts
 import { createHash as createHash2 } from "node:crypto";
 import { existsSync as existsSync3, mkdirSync as mkdirSync3, readdirSync, readFileSync as readFileSync3 } from "node:fs";
-import { tmpdir as tmpdir2 } from "node:os";
+import { tmpdir } from "node:os";
 import { join as join7 } from "node:path";
 function neededTools(inputs) {
   const program = (name, pkg) => ({ program: name, package: pkg });
@@ -4369,7 +4401,7 @@ function isPresent(host, tool) {
   return "program" in tool ? host.which(tool.program) !== null : tool.places.some((place) => existsSync3(place));
 }
 var packageFolder = {
-  path: () => join7(process.env.RUNNER_TEMP || tmpdir2(), "docker-to-disk-apt"),
+  path: () => join7(process.env.RUNNER_TEMP || tmpdir(), "docker-to-disk-apt"),
   /** As root, for apt keeps a folder in it that nobody else may read. */
   remove: async (host) => {
     const path = packageFolder.path();
@@ -4409,7 +4441,7 @@ async function installTools(host, missing, onLine) {
   const folder = packageFolder.path();
   mkdirSync3(folder, { recursive: true });
   const cache = { folder, key: cacheKey(packages) };
-  const restored = await restorePackages(cache, onLine);
+  const restored = await restorePackages(cache, host.cancelled, onLine);
   if (restored && await installFiles(host, folder, onLine) && missing.every((tool) => isPresent(host, tool))) {
     return { installed: packages, source: "cache", save: null };
   }
@@ -4438,9 +4470,9 @@ function osRelease() {
     return "unknown";
   }
 }
-async function restorePackages({ folder, key }, onLine) {
+async function restorePackages({ folder, key }, cancelled, onLine) {
   try {
-    const hit = await withCache(folder, (cache) => cache.restoreCache(packagePaths(folder), key));
+    const hit = await withCache(folder, cancelled, (cache) => cache.restoreCache(packagePaths(folder), key));
     if (hit === null) return false;
     onLine(hit ? `Restored the packages from the cache (${key})` : `The cache has no packages (${key})`);
     return hit !== void 0;
@@ -4452,19 +4484,24 @@ async function restorePackages({ folder, key }, onLine) {
 async function savePackages({ folder, key }) {
   try {
     if (debFiles(folder).length === 0) return;
-    const saved = await withCache(folder, (cache) => cache.saveCache(packagePaths(folder), key));
+    const saved = await withCache(
+      folder,
+      new AbortController().signal,
+      (cache) => cache.saveCache(packagePaths(folder), key)
+    );
     if (saved !== null && saved !== -1) info(`Saved the packages of the installed programs (${key}).`);
   } catch (error2) {
     info(`The packages were not saved: ${inert(messageOf(error2))}`);
   }
 }
-async function withCache(folder, call) {
-  const cache = await import("./cache-YZJKRW55.mjs");
+async function withCache(folder, cancelled, call) {
+  const cache = await import("./cache-SRZD5Y3E.mjs");
   if (!cache.isFeatureAvailable()) return null;
   const { RUNNER_TEMP } = process.env;
   process.env.RUNNER_TEMP = folder;
   try {
-    return await call(cache);
+    const limit = (Number(process.env.SEGMENT_DOWNLOAD_TIMEOUT_MINS) || 2) * 6e4;
+    return await within(limit, cancelled, call(cache));
   } finally {
     if (RUNNER_TEMP === void 0) delete process.env.RUNNER_TEMP;
     else process.env.RUNNER_TEMP = RUNNER_TEMP;
@@ -4490,11 +4527,18 @@ async function installFromNetwork(host, packages, folder, onLine) {
         "Missing programs"
       );
     }
+    await host.runAsRoot(["dpkg", "--configure", "--pending"], {
+      env: APT_ENV,
+      timeout: APT_LIMIT,
+      allowFailure: true,
+      onLine: (line) => onLine(inert(line))
+    });
   }
 }
 async function apt2(host, args, onLine) {
   try {
-    const result = await host.runAsRoot(["apt-get", "-qq", ...APT_OPTIONS, ...args], {
+    const mark = ["-o", `docker-to-disk::Run=${host.runId}`];
+    const result = await host.runAsRoot(["apt-get", "-qq", ...APT_OPTIONS, ...mark, ...args], {
       env: APT_ENV,
       timeout: APT_LIMIT,
       allowFailure: true,
@@ -4513,7 +4557,9 @@ import { randomBytes as randomBytes3 } from "node:crypto";
 import { mkdirSync as mkdirSync4, readdirSync as readdirSync2, readFileSync as readFileSync4, renameSync as renameSync2, rmdirSync, rmSync as rmSync5, writeFileSync as writeFileSync4 } from "node:fs";
 import { homedir } from "node:os";
 import { join as join8 } from "node:path";
+import { setTimeout as delay2 } from "node:timers/promises";
 var RETRIES = 8;
+var LATE_CONTAINER_CHECKS = 6;
 var journalFolder = () => join8(process.env.XDG_STATE_HOME || join8(homedir(), ".local", "state"), "docker-to-disk");
 var Undo = class _Undo {
   constructor(runId, host, resources) {
@@ -4529,6 +4575,7 @@ var Undo = class _Undo {
     const undo = new _Undo(randomBytes3(6).toString("hex"), host, []);
     mkdirSync4(journalFolder(), { recursive: true, mode: 448 });
     undo.#write();
+    host.mark(undo.runId);
     return undo;
   }
   /** The journal that the run left, or null if it gave everything back. */
@@ -4558,7 +4605,10 @@ var Undo = class _Undo {
   async release(resource) {
     await release(this.host, resource);
     this.#resources = this.#resources.filter((other) => other !== resource);
-    this.#write();
+    try {
+      this.#write();
+    } catch {
+    }
   }
   /** Forgets a resource that became a result. */
   keep(resource) {
@@ -4579,7 +4629,10 @@ var Undo = class _Undo {
         problems.push(`${describe(resource)} could not be released: ${messageOf(error2)}`);
       }
     }
-    if (problems.length === 0) rmSync5(journalPath(this.runId), { force: true });
+    if (problems.length === 0) {
+      for (const path of [`${journalPath(this.runId)}.new`, journalPath(this.runId)])
+        rmSync5(path, { force: true });
+    }
     return problems;
   }
   #write() {
@@ -4605,6 +4658,7 @@ function identify(pid) {
   try {
     const boot = readFileSync4("/proc/sys/kernel/random/boot_id", "utf8").trim();
     const fields = readFileSync4(`/proc/${pid}/stat`, "utf8").split(") ").pop()?.split(" ");
+    if (fields?.[0] === "Z") return null;
     return { pid, startTime: `${boot}/${fields?.[19]}`, boot };
   } catch {
     return null;
@@ -4628,15 +4682,12 @@ function describe(resource) {
 async function release(host, resource) {
   const options = { evenIfCancelled: true, timeout: 6e4 };
   switch (resource.kind) {
-    case "container": {
-      const removed = await host.run(["docker", "rm", "--force", "--volumes", resource.name], {
-        ...options,
-        allowFailure: true
-      });
-      if (removed.exitCode !== 0 && !/No such container/i.test(removed.stderr))
-        throw new Error(removed.stderr.trim());
+    case "container":
+      for (let attempt2 = 1; attempt2 <= LATE_CONTAINER_CHECKS; attempt2++) {
+        if (await retry(() => removeContainer(host, resource.name))) return;
+        await delay2(250);
+      }
       return;
-    }
     case "mount":
       await retry(async () => {
         if (mountedBelow(resource.target).length === 0) return;
@@ -4671,6 +4722,16 @@ async function release(host, resource) {
       await host.runAsRoot(["chmod", resource.mode, resource.path], options);
   }
 }
+async function removeContainer(host, name) {
+  const removed = await host.run(["docker", "rm", "--force", "--volumes", name], {
+    evenIfCancelled: true,
+    timeout: 6e4,
+    allowFailure: true
+  });
+  if (/No such container/i.test(removed.stderr)) return false;
+  if (removed.exitCode !== 0) throw new Error(removed.stderr.trim());
+  return true;
+}
 function mountedBelow(path) {
   return readFileSync4("/proc/self/mountinfo", "utf8").split("\n").map(
     (line) => line.split(" ")[4]?.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)))
@@ -4682,7 +4743,7 @@ async function retry(action) {
       return await action();
     } catch (error2) {
       if (attempt2 === RETRIES) throw error2;
-      await new Promise((resolve2) => setTimeout(resolve2, 100 * attempt2));
+      await delay2(100 * attempt2);
     }
   }
 }
@@ -4693,14 +4754,16 @@ async function endProcesses(host, runId) {
     await host.runAsRoot(["kill", `-${signal}`, "--", ...pids], { allowFailure: true, evenIfCancelled: true });
     const deadline = Date.now() + 3e3;
     while (processesNaming(runId).length > 0 && Date.now() < deadline) {
-      await new Promise((resolve2) => setTimeout(resolve2, 50));
+      await delay2(50);
     }
   }
 }
-function processesNaming(text) {
+function processesNaming(runId) {
+  const variable = `${RUN_VARIABLE}=${runId}\0`;
   return readdirSync2("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid).filter((pid) => {
     try {
-      return readFileSync4(`/proc/${pid}/cmdline`, "latin1").includes(text);
+      if (readFileSync4(`/proc/${pid}/cmdline`, "latin1").includes(runId)) return true;
+      return readFileSync4(`/proc/${pid}/environ`, "latin1").includes(variable);
     } catch {
       return false;
     }
@@ -4711,7 +4774,7 @@ function processesNaming(text) {
 async function main() {
   const cancellation = new AbortController();
   const cancel = (signal) => cancellation.abort(new ActionError(`Cancelled by ${signal}.`, "Cancelled"));
-  process.on("SIGINT", cancel).on("SIGTERM", cancel);
+  process.on("SIGINT", cancel).on("SIGTERM", cancel).on("SIGHUP", cancel);
   process.on("uncaughtException", (error2) => cancellation.abort(error2));
   let undo = null;
   try {
@@ -4721,10 +4784,19 @@ async function main() {
     saveRun(undo.runId);
     await makeImage(host, undo, inputs);
   } catch (error2) {
-    await fail(error2);
+    const { aborted, reason } = cancellation.signal;
+    await fail(explainNoSpace(aborted ? reason : error2));
   }
   for (const problem of await undo?.releaseAll() ?? [])
     warning(inert(problem), { title: "Not cleaned up" });
+}
+function explainNoSpace(error2) {
+  if (error2 instanceof ActionError && !(error2 instanceof CommandError)) return error2;
+  if (!/ENOSPC|no space left on device/i.test(messageOf(error2))) return error2;
+  return new ActionError(
+    `The runner's disk is full. Set output-dir to a folder on a larger disk, or free space first. ${messageOf(error2)}`,
+    "No space left"
+  );
 }
 async function fail(error2) {
   const title = error2 instanceof ActionError ? error2.title : "docker-to-disk failed";
@@ -4739,7 +4811,7 @@ async function makeImage(host, undo, inputs) {
   const outputDir = makeOutputDir(undo, inputs);
   const workDir = join9(outputDir, `.docker-to-disk-${undo.runId}`);
   const disk = join9(workDir, "disk.raw");
-  const serialLog = join9(outputDir, `${inputs.name}.console.log`);
+  const serialLog = join9(workDir, `${inputs.name}.console.log`);
   const run = { host, undo, inputs, stages, outputDir, workDir, disk, serialLog };
   const tools = new BackgroundTools(host, await stages.run("Preflight", () => prepare(run)));
   try {
@@ -4764,8 +4836,9 @@ function makeOutputDir(undo, { outputDir }) {
       mkdirSync5(outputDir, { recursive: true });
       return outputDir;
     }
-    const fresh = mkdtempSync(join9(process.env.RUNNER_TEMP || tmpdir3(), "docker-to-disk-"));
+    const fresh = join9(process.env.RUNNER_TEMP || tmpdir2(), `docker-to-disk-${undo.runId}`);
     undo.register({ kind: "empty-folder", path: fresh });
+    mkdirSync5(fresh, { mode: 448 });
     return fresh;
   } catch (error2) {
     throw new ActionError(
@@ -4861,6 +4934,7 @@ async function checkAndConvert({
   inputs,
   disk,
   serialLog,
+  outputDir,
   workDir
 }) {
   const stop = new AbortController();
@@ -4886,22 +4960,26 @@ async function checkAndConvert({
     stop.abort(error2);
     await converting.catch(() => {
     });
-    if (error2 instanceof BootFailure) await publishConsole(inputs, serialLog);
+    if (error2 instanceof BootFailure) {
+      const settled = join9(outputDir, basename3(serialLog));
+      if (existsSync4(serialLog)) settle(serialLog, settled);
+      await publishConsole(inputs, settled, host.cancelled);
+    }
     throw error2;
   }
 }
-async function publishConsole({ uploadArtifact, retentionDays }, serialLog) {
+async function publishConsole({ uploadArtifact, retentionDays }, serialLog, cancelled) {
   setOutput("serial-log", serialLog);
   if (!uploadArtifact) return;
   try {
-    const { uploadFiles } = await import("./publish-E32JEKUS.mjs");
-    await uploadFiles([serialLog], retentionDays, /* @__PURE__ */ new Map());
+    const { uploadFiles } = await import("./publish-LBF24CHA.mjs");
+    await uploadFiles([serialLog], retentionDays, /* @__PURE__ */ new Map(), cancelled);
   } catch (error2) {
     warning(inert(messageOf(error2)), { title: "Console log not uploaded" });
   }
 }
 async function publish(run, made) {
-  const { host, inputs, stages, outputDir, workDir, serialLog } = run;
+  const { host, inputs, stages, outputDir, workDir } = run;
   const files = made.files.map(({ name, path, size, sha256 }) => ({
     from: path,
     name,
@@ -4910,6 +4988,7 @@ async function publish(run, made) {
     sha256
   }));
   const checksums = join9(outputDir, "SHA256SUMS");
+  const serialLog = join9(outputDir, basename3(run.serialLog));
   const reportPath = join9(outputDir, `${inputs.name}.report.json`);
   const report = () => {
     const { system, plan, boot } = made;
@@ -4936,19 +5015,30 @@ async function publish(run, made) {
   };
   const artifacts = await stages.run("Publish", async () => {
     for (const { from, path } of files) settle(from, path);
+    if (made.boot) settle(run.serialLog, serialLog);
     const sums = join9(workDir, `${inputs.name}.SHA256SUMS`);
     writeChecksums(files, sums);
-    writeReport(report(), reportPath);
-    const uploaded = inputs.uploadArtifact ? await upload([...files.map((file) => file.path), sums, ...made.boot ? [serialLog] : [], reportPath]) : [];
-    settle(sums, checksums);
-    return uploaded;
+    settleText((path) => writeChecksums(files, path), checksums);
+    settleText((path) => writeReport(report(), path), reportPath);
+    setOutputs(report(), [], { checksums, reportPath, serialLog });
+    return inputs.uploadArtifact ? upload([...files.map((file) => file.path), sums, ...made.boot ? [serialLog] : [], reportPath]) : [];
   });
+  function settleText(write, path) {
+    const draft = join9(workDir, basename3(path));
+    write(draft);
+    settle(draft, path);
+  }
   async function upload(paths) {
-    const { uploadFiles } = await import("./publish-E32JEKUS.mjs");
-    return uploadFiles(paths, inputs.retentionDays, new Map(files.map((file) => [file.path, file.sha256])));
+    const { uploadFiles } = await import("./publish-LBF24CHA.mjs");
+    return uploadFiles(
+      paths,
+      inputs.retentionDays,
+      new Map(files.map((file) => [file.path, file.sha256])),
+      host.cancelled
+    );
   }
   const complete = report();
-  writeReport(complete, reportPath);
+  settleText((path) => writeReport(complete, path), reportPath);
   setOutputs(complete, artifacts, { checksums, reportPath, serialLog });
   await addSummary(summaryMarkdown(complete, artifacts));
   const start = files.map((file) => startCommand(file.path)).find((command) => command !== null);
@@ -4985,8 +5075,16 @@ async function post({ runId, packages }) {
   const host = new Host();
   try {
     const undo = runId === null ? null : Undo.resume(runId, host);
-    for (const problem of await undo?.releaseAll() ?? [])
-      warning(inert(problem), { title: "Not cleaned up" });
+    const problems = await undo?.releaseAll() ?? [];
+    for (const problem of problems) warning(inert(problem), { title: "Not cleaned up" });
+    if (undo && problems.length === 0) {
+      notice(
+        "The step was killed before it could clean up; what it held of the machine is given back now.",
+        {
+          title: "Cleaned up"
+        }
+      );
+    }
     if (packages !== null) await savePackages(packages);
     await packageFolder.remove(host);
   } catch (error2) {
@@ -5000,3 +5098,4 @@ if (state === null) {
   beginState();
   await main();
 } else await post(state);
+process.exit();

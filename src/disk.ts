@@ -292,21 +292,30 @@ export async function mountDisk(
 /** Streams the container's tree into the mounted filesystem and applies the edits. */
 export async function fillDisk(
   host: Host,
-  { mountPoint }: MountedDisk,
+  disk: MountedDisk,
   container: Container,
   edits: readonly Edit[]
 ): Promise<void> {
+  const { mountPoint } = disk
   try {
     await host.pipe(container.archive, { asRoot: true, argv: extractArgv(mountPoint) }, FILL_LIMIT)
     if (!container.keepsHoles) await digHoles(host, mountPoint)
     await applyEdits(host, container.index, mountPoint, edits)
   } catch (error) {
-    throw explainFullDisk(error, mountPoint)
+    throw explainFullDisk(error, disk)
   }
 }
 
 /** Unmounts the filesystem, turns its journal on and checks it. */
 export async function finishDisk(host: Host, undo: Undo, plan: DiskPlan, disk: MountedDisk): Promise<void> {
+  try {
+    // The only one to tell that the kernel could not write what tar has written: unmounting loses it without a word.
+    await host.runAsRoot(['sync', '--file-system', disk.mountPoint], { timeout: FILL_LIMIT })
+    // Some implementations of sync(1) do not tell either; a volume that ran full is not to be trusted.
+    if (freeBytes(disk.path) < FULL) throw new Error('No space left on device')
+  } catch (error) {
+    throw explainFullDisk(error, disk)
+  }
   for (const resource of disk.resources.toReversed()) await undo.release(resource)
   await showJournal(host, plan, disk.path, true)
   await checkFilesystem(host, disk.path)
@@ -365,12 +374,23 @@ async function checkFilesystem(host: Host, path: string): Promise<void> {
   core.info(checked.stdout.trim().split('\n').pop() ?? '')
 }
 
-function explainFullDisk(error: unknown, target: string): unknown {
-  if (!/No space left on device/.test(messageOf(error))) return error
-  const { bavail, bsize, ffree } = statfsSync(target)
-  const full = bavail * bsize < 8 * MIB || ffree === 0
+/** A volume with less free bytes counts as full. */
+const FULL = 8 * MIB
+
+const freeBytes = (path: string): number => {
+  const { bavail, bsize } = statfsSync(path)
+  return bavail * bsize
+}
+
+function explainFullDisk(error: unknown, { path, mountPoint }: MountedDisk): unknown {
+  // A write that the volume below cannot take comes back as an error of the device, and may make the filesystem read-only.
+  const outerFull =
+    /No space left|Input\/output error|Read-only file system/.test(messageOf(error)) && freeBytes(path) < FULL
+  if (!outerFull && !/No space left on device/.test(messageOf(error))) return error
+  const { bavail, bsize, ffree } = statfsSync(mountPoint)
+  const full = bavail * bsize < FULL || ffree === 0
   return new ActionError(
-    full
+    full && !outerFull
       ? `The content does not fit the root filesystem (${formatBytes(bavail * bsize)} and ${ffree} inodes left). Give it a larger size or extra-space.`
       : `The runner's disk is full while the image is filled. Set output-dir to a folder on a larger disk. ${messageOf(error)}`,
     'No space left'

@@ -46,7 +46,8 @@ export function buildArgv(
   return [
     'docker',
     ...(builder === 'buildx' ? ['buildx', 'build', '--load'] : ['build']),
-    ...(builder === 'legacy' ? [] : ['--progress', 'plain']),
+    // Without it the legacy builder leaves the container of a step that fails.
+    ...(builder === 'legacy' ? ['--force-rm'] : ['--progress', 'plain']),
     // The legacy builder takes a platform only with experimental features on; without one it builds the engine's own.
     ...(builder === 'legacy' ? [] : ['--platform', platform]),
     ...['--iidfile', iidFile],

@@ -41,6 +41,9 @@ export interface Running {
 /** Characters of each output kept for results and messages: a foreign program's output must not fill our memory. */
 const KEPT_OUTPUT = 1 << 20
 
+/** Variable by which a run's processes are found that name nothing of it in their arguments. */
+export const RUN_VARIABLE = 'DOCKER_TO_DISK_RUN'
+
 const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
 
 /** A command that failed; the message names the program, how it ended and its last words. */
@@ -77,6 +80,16 @@ export class Host {
     // The inputs, a password and secrets among them, are no business of the programs that are run.
     const rest = Object.entries(env).filter(([name]) => !name.startsWith('INPUT_'))
     this.#env = { ...Object.fromEntries(rest), PATH: this.#searchPath.join(delimiter), LC_ALL: 'C.UTF-8' }
+  }
+
+  /** Marks every command started from now on with the run's id, so that {@link Undo} finds what a killed run left running. */
+  mark(runId: string): void {
+    this.#env[RUN_VARIABLE] = runId
+  }
+
+  /** Id of the run that commands are marked with; null if there is none. */
+  get runId(): string | null {
+    return this.#env[RUN_VARIABLE] ?? null
   }
 
   /** Names of the programs that were run as root so far, sorted. */

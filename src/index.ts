@@ -8,3 +8,5 @@ if (state === null) {
   beginState()
   await main()
 } else await post(state)
+// An upload or a download that was given up may hold its connection open for minutes.
+process.exit()

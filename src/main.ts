@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import * as core from '@actions/core'
 import { BootFailure, type BootResult, checkBoot } from './boot-check/boot-check.ts'
 import { installLoader, planLoader, writeBootCode } from './bootloader.ts'
@@ -18,7 +18,7 @@ import {
 import { planEdits, readEditedFiles } from './edits.ts'
 import { ActionError, messageOf } from './errors.ts'
 import { type MadeFile, makeFormats, settle, writeChecksums } from './formats.ts'
-import { Host } from './host.ts'
+import { CommandError, Host } from './host.ts'
 import { type Inputs, isHostname, readInputs } from './inputs.ts'
 import { hashPassword } from './password.ts'
 import { preflight } from './preflight.ts'
@@ -50,7 +50,7 @@ export async function main(): Promise<void> {
   const cancellation = new AbortController()
   const cancel = (signal: NodeJS.Signals): void =>
     cancellation.abort(new ActionError(`Cancelled by ${signal}.`, 'Cancelled'))
-  process.on('SIGINT', cancel).on('SIGTERM', cancel)
+  process.on('SIGINT', cancel).on('SIGTERM', cancel).on('SIGHUP', cancel)
   // A defect of ours still has to give back what was taken.
   process.on('uncaughtException', error => cancellation.abort(error))
   let undo: Undo | null = null
@@ -61,10 +61,22 @@ export async function main(): Promise<void> {
     saveRun(undo.runId)
     await makeImage(host, undo, inputs)
   } catch (error) {
-    await fail(error)
+    // Whatever breaks when the run is cancelled, that is why.
+    const { aborted, reason } = cancellation.signal
+    await fail(explainNoSpace(aborted ? reason : error))
   }
   for (const problem of (await undo?.releaseAll()) ?? [])
     core.warning(inert(problem), { title: 'Not cleaned up' })
+}
+
+/** Says what to do when a disk of the runner is full; stages that know better have said it already. */
+function explainNoSpace(error: unknown): unknown {
+  if (error instanceof ActionError && !(error instanceof CommandError)) return error
+  if (!/ENOSPC|no space left on device/i.test(messageOf(error))) return error
+  return new ActionError(
+    `The runner's disk is full. Set output-dir to a folder on a larger disk, or free space first. ${messageOf(error)}`,
+    'No space left'
+  )
 }
 
 async function fail(error: unknown): Promise<void> {
@@ -94,7 +106,7 @@ async function makeImage(host: Host, undo: Undo, inputs: Inputs): Promise<void> 
   const outputDir = makeOutputDir(undo, inputs)
   const workDir = join(outputDir, `.docker-to-disk-${undo.runId}`)
   const disk = join(workDir, 'disk.raw')
-  const serialLog = join(outputDir, `${inputs.name}.console.log`)
+  const serialLog = join(workDir, `${inputs.name}.console.log`)
   const run: Run = { host, undo, inputs, stages, outputDir, workDir, disk, serialLog }
 
   const tools = new BackgroundTools(host, await stages.run('Preflight', () => prepare(run)))
@@ -120,8 +132,9 @@ function makeOutputDir(undo: Undo, { outputDir }: Inputs): string {
       mkdirSync(outputDir, { recursive: true })
       return outputDir
     }
-    const fresh = mkdtempSync(join(process.env.RUNNER_TEMP || tmpdir(), 'docker-to-disk-'))
+    const fresh = join(process.env.RUNNER_TEMP || tmpdir(), `docker-to-disk-${undo.runId}`)
     undo.register({ kind: 'empty-folder', path: fresh })
+    mkdirSync(fresh, { mode: 0o700 })
     return fresh
   } catch (error) {
     throw new ActionError(
@@ -237,6 +250,7 @@ async function checkAndConvert({
   inputs,
   disk,
   serialLog,
+  outputDir,
   workDir
 }: Run): Promise<{ boot: BootResult | null; files: MadeFile[] }> {
   const stop = new AbortController()
@@ -260,18 +274,26 @@ async function checkAndConvert({
   } catch (error) {
     stop.abort(error)
     await converting.catch(() => {})
-    if (error instanceof BootFailure) await publishConsole(inputs, serialLog)
+    if (error instanceof BootFailure) {
+      const settled = join(outputDir, basename(serialLog))
+      if (existsSync(serialLog)) settle(serialLog, settled)
+      await publishConsole(inputs, settled, host.cancelled)
+    }
     throw error
   }
 }
 
 /** All that is published of an image that does not boot. */
-async function publishConsole({ uploadArtifact, retentionDays }: Inputs, serialLog: string): Promise<void> {
+async function publishConsole(
+  { uploadArtifact, retentionDays }: Inputs,
+  serialLog: string,
+  cancelled: AbortSignal
+): Promise<void> {
   core.setOutput('serial-log', serialLog)
   if (!uploadArtifact) return
   try {
     const { uploadFiles } = await import('./publish.ts')
-    await uploadFiles([serialLog], retentionDays, new Map())
+    await uploadFiles([serialLog], retentionDays, new Map(), cancelled)
   } catch (error) {
     // The reason why the image does not boot is the error to report.
     core.warning(inert(messageOf(error)), { title: 'Console log not uploaded' })
@@ -288,7 +310,7 @@ type Made = Readonly<{
 
 /** Gives the files their final names, uploads them, and tells about them in report, outputs and summary. */
 async function publish(run: Run, made: Made): Promise<void> {
-  const { host, inputs, stages, outputDir, workDir, serialLog } = run
+  const { host, inputs, stages, outputDir, workDir } = run
   const files = made.files.map(({ name, path, size, sha256 }) => ({
     from: path,
     name,
@@ -297,6 +319,7 @@ async function publish(run: Run, made: Made): Promise<void> {
     sha256
   }))
   const checksums = join(outputDir, 'SHA256SUMS')
+  const serialLog = join(outputDir, basename(run.serialLog))
   const reportPath = join(outputDir, `${inputs.name}.report.json`)
   const report = (): Report => {
     const { system, plan, boot } = made
@@ -323,23 +346,37 @@ async function publish(run: Run, made: Made): Promise<void> {
   }
   const artifacts = await stages.run('Publish', async () => {
     for (const { from, path } of files) settle(from, path)
+    if (made.boot) settle(run.serialLog, serialLog)
+    // As an artifact the checksums need a name that no other job has.
     const sums = join(workDir, `${inputs.name}.SHA256SUMS`)
     writeChecksums(files, sums)
-    writeReport(report(), reportPath)
-    const uploaded = inputs.uploadArtifact
-      ? await upload([...files.map(file => file.path), sums, ...(made.boot ? [serialLog] : []), reportPath])
+    settleText(path => writeChecksums(files, path), checksums)
+    settleText(path => writeReport(report(), path), reportPath)
+    // Later steps find the files also if the upload fails.
+    setOutputs(report(), [], { checksums, reportPath, serialLog })
+    return inputs.uploadArtifact
+      ? upload([...files.map(file => file.path), sums, ...(made.boot ? [serialLog] : []), reportPath])
       : []
-    settle(sums, checksums)
-    return uploaded
   })
+
+  function settleText(write: (path: string) => void, path: string): void {
+    const draft = join(workDir, basename(path))
+    write(draft)
+    settle(draft, path)
+  }
 
   async function upload(paths: readonly string[]): Promise<Artifact[]> {
     const { uploadFiles } = await import('./publish.ts')
-    return uploadFiles(paths, inputs.retentionDays, new Map(files.map(file => [file.path, file.sha256])))
+    return uploadFiles(
+      paths,
+      inputs.retentionDays,
+      new Map(files.map(file => [file.path, file.sha256])),
+      host.cancelled
+    )
   }
 
   const complete = report()
-  writeReport(complete, reportPath)
+  settleText(path => writeReport(complete, path), reportPath)
   setOutputs(complete, artifacts, { checksums, reportPath, serialLog })
   await addSummary(summaryMarkdown(complete, artifacts))
   const start = files.map(file => startCommand(file.path)).find(command => command !== null)

@@ -11,8 +11,16 @@ export async function post({ runId, packages }: SavedState): Promise<void> {
   const host = new Host()
   try {
     const undo = runId === null ? null : Undo.resume(runId, host)
-    for (const problem of (await undo?.releaseAll()) ?? [])
-      core.warning(inert(problem), { title: 'Not cleaned up' })
+    const problems = (await undo?.releaseAll()) ?? []
+    for (const problem of problems) core.warning(inert(problem), { title: 'Not cleaned up' })
+    if (undo && problems.length === 0) {
+      core.notice(
+        'The step was killed before it could clean up; what it held of the machine is given back now.',
+        {
+          title: 'Cleaned up'
+        }
+      )
+    }
     if (packages !== null) await savePackages(packages)
     await packageFolder.remove(host)
   } catch (error) {

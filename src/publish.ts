@@ -3,6 +3,7 @@ import { basename, dirname } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import * as core from '@actions/core'
+import { within } from './deadline.ts'
 import { ActionError, messageOf } from './errors.ts'
 import { formatBytes, inert, MIB } from './text.ts'
 
@@ -17,8 +18,17 @@ export type Artifact = Readonly<{
   size: number
 }>
 
-/** Seconds for one artifact in which nothing at all comes back from the service. */
-const LIMIT_SECONDS = 3600
+/** Slowest upload that is waited for, in bytes a second. */
+const LEAST_RATE = 256 * 1024
+
+/**
+ * Milliseconds for an artifact of that size. The toolkit gives up a transfer without progress after the time that
+ * ACTIONS_ARTIFACT_UPLOAD_TIMEOUT_MS names, but waits far longer for a service that takes a request and never answers.
+ */
+function limitFor(size: number): number {
+  const stall = Number(process.env.ACTIONS_ARTIFACT_UPLOAD_TIMEOUT_MS) || 5 * 60_000
+  return 2 * stall + (size / LEAST_RATE) * 1000
+}
 
 /**
  * Uploads each file as an artifact of its own, unzipped, under its file name, in order.
@@ -28,7 +38,8 @@ const LIMIT_SECONDS = 3600
 export async function uploadFiles(
   paths: readonly string[],
   retentionDays: number | null,
-  sha256: ReadonlyMap<string, string>
+  sha256: ReadonlyMap<string, string>,
+  cancelled: AbortSignal
 ): Promise<Artifact[]> {
   // Loaded when needed: it is most of the bundle.
   const { DefaultArtifactClient } = await import('@actions/artifact')
@@ -39,16 +50,13 @@ export async function uploadFiles(
     const { size } = statSync(path)
     let uploaded: Awaited<ReturnType<typeof client.uploadArtifact>>
     try {
-      uploaded = await withSmallMemory(
-        within(
-          LIMIT_SECONDS,
-          client.uploadArtifact(name, [path], dirname(path), {
-            skipArchive: true,
-            ...(retentionDays !== null && { retentionDays })
-          })
-        )
-      )
+      const upload = client.uploadArtifact(name, [path], dirname(path), {
+        skipArchive: true,
+        ...(retentionDays !== null && { retentionDays })
+      })
+      uploaded = await withSmallMemory(within(limitFor(size), cancelled, upload))
     } catch (error) {
+      cancelled.throwIfAborted()
       throw new ActionError(explainUpload(name, messageOf(error)), 'Upload failed')
     }
     const expected = sha256.get(path)
@@ -107,17 +115,5 @@ async function withSmallMemory<T>(work: Promise<T>): Promise<T> {
     return await work
   } finally {
     clearInterval(timer)
-  }
-}
-
-async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no end within ${seconds} seconds`)), seconds * 1000)
-  })
-  try {
-    return await Promise.race([work, limit])
-  } finally {
-    clearTimeout(timer)
   }
 }

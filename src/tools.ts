@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as core from '@actions/core'
 import { MBR_PLACES, MODULE_FOLDERS } from './bootloader.ts'
+import { within } from './deadline.ts'
 import { ActionError, messageOf } from './errors.ts'
 import type { Host } from './host.ts'
 import type { Inputs } from './inputs.ts'
@@ -128,7 +129,7 @@ export async function installTools(
   const folder = packageFolder.path()
   mkdirSync(folder, { recursive: true })
   const cache = { folder, key: cacheKey(packages) }
-  const restored = await restorePackages(cache, onLine)
+  const restored = await restorePackages(cache, host.cancelled, onLine)
   if (
     restored &&
     (await installFiles(host, folder, onLine)) &&
@@ -168,10 +169,11 @@ function osRelease(): string {
 
 async function restorePackages(
   { folder, key }: PackageCache,
+  cancelled: AbortSignal,
   onLine: (line: string) => void
 ): Promise<boolean> {
   try {
-    const hit = await withCache(folder, cache => cache.restoreCache(packagePaths(folder), key))
+    const hit = await withCache(folder, cancelled, cache => cache.restoreCache(packagePaths(folder), key))
     if (hit === null) return false
     onLine(hit ? `Restored the packages from the cache (${key})` : `The cache has no packages (${key})`)
     return hit !== undefined
@@ -185,7 +187,9 @@ async function restorePackages(
 export async function savePackages({ folder, key }: PackageCache): Promise<void> {
   try {
     if (debFiles(folder).length === 0) return
-    const saved = await withCache(folder, cache => cache.saveCache(packagePaths(folder), key))
+    const saved = await withCache(folder, new AbortController().signal, cache =>
+      cache.saveCache(packagePaths(folder), key)
+    )
     // The toolkit only warns of what goes wrong, and answers -1.
     if (saved !== null && saved !== -1) core.info(`Saved the packages of the installed programs (${key}).`)
   } catch (error) {
@@ -199,6 +203,7 @@ export async function savePackages({ folder, key }: PackageCache): Promise<void>
  */
 async function withCache<T>(
   folder: string,
+  cancelled: AbortSignal,
   call: (cache: typeof import('@actions/cache')) => Promise<T>
 ): Promise<T | null> {
   const cache = await import('@actions/cache')
@@ -206,7 +211,9 @@ async function withCache<T>(
   const { RUNNER_TEMP } = process.env
   process.env.RUNNER_TEMP = folder
   try {
-    return await call(cache)
+    // The toolkit waits for a service that never answers for a quarter of an hour: the network is faster then.
+    const limit = (Number(process.env.SEGMENT_DOWNLOAD_TIMEOUT_MINS) || 2) * 60_000
+    return await within(limit, cancelled, call(cache))
   } finally {
     if (RUNNER_TEMP === undefined) delete process.env.RUNNER_TEMP
     else process.env.RUNNER_TEMP = RUNNER_TEMP
@@ -246,12 +253,21 @@ async function installFromNetwork(
         'Missing programs'
       )
     }
+    // A run that was killed may have left packages half-installed, and apt then refuses all work.
+    await host.runAsRoot(['dpkg', '--configure', '--pending'], {
+      env: APT_ENV,
+      timeout: APT_LIMIT,
+      allowFailure: true,
+      onLine: line => onLine(inert(line))
+    })
   }
 }
 
 async function apt(host: Host, args: readonly string[], onLine: (line: string) => void): Promise<boolean> {
   try {
-    const result = await host.runAsRoot(['apt-get', '-qq', ...APT_OPTIONS, ...args], {
+    // apt takes any option; this one lets the undo find the process, whose environment sudo has cleaned.
+    const mark = ['-o', `docker-to-disk::Run=${host.runId}`]
+    const result = await host.runAsRoot(['apt-get', '-qq', ...APT_OPTIONS, ...mark, ...args], {
       env: APT_ENV,
       timeout: APT_LIMIT,
       allowFailure: true,

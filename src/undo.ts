@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf } from './errors.ts'
-import type { Host } from './host.ts'
+import { type Host, RUN_VARIABLE } from './host.ts'
 
 /**
  * Something taken from the machine, as data: enough for another process to give it back after this one was killed.
@@ -24,6 +25,7 @@ type Journal = Readonly<{ owner: ProcessIdentity; resources: readonly Resource[]
 type ProcessIdentity = Readonly<{ pid: number; startTime: string; boot: string }>
 
 const RETRIES = 8
+const LATE_CONTAINER_CHECKS = 6
 
 /** Folder in which every run of this user keeps its journal. */
 const journalFolder = (): string =>
@@ -51,6 +53,7 @@ export class Undo {
     const undo = new Undo(randomBytes(6).toString('hex'), host, [])
     mkdirSync(journalFolder(), { recursive: true, mode: 0o700 })
     undo.#write()
+    host.mark(undo.runId)
     return undo
   }
 
@@ -89,7 +92,11 @@ export class Undo {
   async release(resource: Resource): Promise<void> {
     await release(this.host, resource)
     this.#resources = this.#resources.filter(other => other !== resource)
-    this.#write()
+    try {
+      this.#write()
+    } catch {
+      // A full disk must not stop the undoing; what the journal names too much is released once more, which does no harm.
+    }
   }
 
   /** Forgets a resource that became a result. */
@@ -112,7 +119,10 @@ export class Undo {
         problems.push(`${describe(resource)} could not be released: ${messageOf(error)}`)
       }
     }
-    if (problems.length === 0) rmSync(journalPath(this.runId), { force: true })
+    if (problems.length === 0) {
+      for (const path of [`${journalPath(this.runId)}.new`, journalPath(this.runId)])
+        rmSync(path, { force: true })
+    }
     return problems
   }
 
@@ -144,6 +154,8 @@ function identify(pid: number): ProcessIdentity | null {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
     // The command's name, in parentheses, may hold spaces: count the fields after it (proc_pid_stat(5): starttime is 22).
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').pop()?.split(' ')
+    // Dead, and only not yet reaped by its parent, which in a container may never do so.
+    if (fields?.[0] === 'Z') return null
     return { pid, startTime: `${boot}/${fields?.[19]}`, boot }
   } catch {
     return null
@@ -169,15 +181,13 @@ function describe(resource: Resource): string {
 async function release(host: Host, resource: Resource): Promise<void> {
   const options = { evenIfCancelled: true, timeout: 60_000 }
   switch (resource.kind) {
-    case 'container': {
-      const removed = await host.run(['docker', 'rm', '--force', '--volumes', resource.name], {
-        ...options,
-        allowFailure: true
-      })
-      if (removed.exitCode !== 0 && !/No such container/i.test(removed.stderr))
-        throw new Error(removed.stderr.trim())
+    case 'container':
+      // The engine finishes what an interrupted client asked for: a container may appear after it was first looked for.
+      for (let attempt = 1; attempt <= LATE_CONTAINER_CHECKS; attempt++) {
+        if (await retry(() => removeContainer(host, resource.name))) return
+        await delay(250)
+      }
       return
-    }
     case 'mount':
       await retry(async () => {
         if (mountedBelow(resource.target).length === 0) return
@@ -215,6 +225,18 @@ async function release(host: Host, resource: Resource): Promise<void> {
   }
 }
 
+/** @returns whether there was such a container */
+async function removeContainer(host: Host, name: string): Promise<boolean> {
+  const removed = await host.run(['docker', 'rm', '--force', '--volumes', name], {
+    evenIfCancelled: true,
+    timeout: 60_000,
+    allowFailure: true
+  })
+  if (/No such container/i.test(removed.stderr)) return false
+  if (removed.exitCode !== 0) throw new Error(removed.stderr.trim())
+  return true
+}
+
 /** Mount points at the path or below it, deepest first. */
 export function mountedBelow(path: string): string[] {
   return readFileSync('/proc/self/mountinfo', 'utf8')
@@ -229,20 +251,20 @@ export function mountedBelow(path: string): string[] {
     .reverse()
 }
 
-async function retry(action: () => Promise<void>): Promise<void> {
+async function retry<T>(action: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await action()
     } catch (error) {
       if (attempt === RETRIES) throw error
-      await new Promise(resolve => setTimeout(resolve, 100 * attempt))
+      await delay(100 * attempt)
     }
   }
 }
 
 /**
- * Ends what a dead run left running. Every long-lived child of a run names the run's id in its arguments (work folder,
- * container, machine name), so the process table is enough to find them, those that sudo started too.
+ * Ends what a dead run left running. Every child of a run has the run's id in its environment or, where sudo drops that, in its
+ * arguments (work folder, container, machine name), so the process table is enough to find them.
  */
 async function endProcesses(host: Host, runId: string): Promise<void> {
   for (const signal of ['TERM', 'KILL']) {
@@ -251,19 +273,21 @@ async function endProcesses(host: Host, runId: string): Promise<void> {
     await host.runAsRoot(['kill', `-${signal}`, '--', ...pids], { allowFailure: true, evenIfCancelled: true })
     const deadline = Date.now() + 3000
     while (processesNaming(runId).length > 0 && Date.now() < deadline) {
-      await new Promise(resolve => setTimeout(resolve, 50))
+      await delay(50)
     }
   }
 }
 
-function processesNaming(text: string): string[] {
+function processesNaming(runId: string): string[] {
+  const variable = `${RUN_VARIABLE}=${runId}\0`
   return readdirSync('/proc')
     .filter(name => /^\d+$/.test(name) && Number(name) !== process.pid)
     .filter(pid => {
       try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(text)
+        if (readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(runId)) return true
+        return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(variable)
       } catch {
-        return false // ended meanwhile
+        return false // ended meanwhile, or another user's
       }
     })
 }

@@ -23,7 +23,8 @@ export async function leftovers(result: RunResult): Promise<string[]> {
     () => loopDevices(ofRun),
     () => mounts(ofRun),
     () => containers(ofRun),
-    () => processes(ofRun),
+    // apt and other programs that name no file of the run stand in its workspace.
+    () => processes(text => ofRun(text) || text.includes(`(in ${result.root}/`)),
     () => temporaryFiles(result),
     () => workFolders(result, ofRun),
     () => journals(result)

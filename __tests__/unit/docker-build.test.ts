@@ -92,6 +92,7 @@ test('the legacy builder knows neither progress nor platform', () => {
   expect(argv({ labels: ['a=b'] }, 'legacy')).toEqual([
     'docker',
     'build',
+    '--force-rm',
     '--iidfile',
     '/w/iid',
     '--label',

@@ -1,6 +1,5 @@
 import { once } from 'node:events'
 import { closeSync, createWriteStream, openSync, rmSync, type WriteStream } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as core from '@actions/core'
 import { ActionError } from '../errors.ts'
@@ -99,7 +98,9 @@ async function makeKvmUsable(host: Host, undo: Undo): Promise<string | null> {
   if (code !== 'EACCES') return `${device} cannot be opened: ${code}`
   // Hosted runners have it as root:kvm 0660. Programs were installed before: a package's udev trigger resets the mode.
   const present = await host.runAsRoot(['stat', '--format', '%a', device], { allowFailure: true })
-  undo.register({ kind: 'mode', path: device, mode: present.stdout.trim() || '660' })
+  const mode = present.stdout.trim() || '660'
+  // Opened meanwhile by another run, which will close it again.
+  if (!/[67]$/.test(mode)) undo.register({ kind: 'mode', path: device, mode })
   await host.runAsRoot(['chmod', 'o+rw', device], { allowFailure: true })
   const after = open()
   return after === null ? null : `${device} cannot be opened: ${after}`
@@ -117,19 +118,18 @@ async function attempt(
   const overlay = join(workDir, 'overlay.qcow2')
   await host.run(['qemu-img', 'create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', disk, overlay])
   const name = `docker-to-disk-${undo.runId}`
-  // A socket's path holds 107 bytes at most (unix(7)), fewer than the work folder's may have.
-  const socket = join(tmpdir(), `${name}.qmp`)
-  undo.register({ kind: 'folder', path: socket })
+  // A socket's path holds 107 bytes at most (unix(7)), fewer than the work folder's may have: QEMU, which runs in that folder, names
+  // it by its file name, and this process through a descriptor of the folder.
+  const socket = 'monitor.qmp'
+  const folder = openSync(workDir, 'r')
   const { memoryMiB, cpus } = boot
   const begin = performance.now()
   const qemu = host.start(qemuArgv({ name, accelerator, memoryMiB, cpus, overlay, monitor: socket }), {
     stdio: ['ignore', 'pipe', 'pipe'],
     cwd: workDir
   })
-  // A workspace may hold a link of this name, and what a guest says must not go where it leads.
-  rmSync(serialLog, { force: true })
-  const log = createWriteStream(serialLog, { flags: 'wx' })
-  const monitor = new Monitor(socket)
+  const log = createWriteStream(serialLog)
+  const monitor = new Monitor(`/proc/self/fd/${folder}/${socket}`)
   const watch = new ConsoleWatch(boot.successPattern)
   try {
     const verdict = await watchMachine(qemu, { watch, monitor, boot, log, accelerator })
@@ -137,20 +137,21 @@ async function attempt(
     if (host.cancelled.aborted) throw host.cancelled.reason
     if (watch.partial.trim() !== '') printGuest(watch.partial)
     if (typeof verdict === 'string') return { accelerator, seconds, evidence: verdict }
-    if (verdict instanceof KvmFailure) throw verdict
+    if (verdict instanceof Error) throw verdict
     throw new BootFailure(verdict, accelerator, seconds, watch.quotation)
   } finally {
     await qemu.end(2000)
     monitor.close()
     log.end()
     await once(log, 'close').catch(() => {})
-    for (const path of [overlay, socket]) rmSync(path, { force: true })
+    closeSync(folder)
+    for (const path of [overlay, join(workDir, socket)]) rmSync(path, { force: true })
   }
 }
 
 const printGuest = (line: string): void => core.info(`guest │ ${inert(line)}`)
 
-/** Resolves to the line of success, the reason of failure, or the failure of KVM. */
+/** Resolves to the line of success, the reason of failure, or what failed on the host's side. */
 function watchMachine(
   qemu: Running,
   facts: {
@@ -160,7 +161,7 @@ function watchMachine(
     log: WriteStream
     accelerator: 'kvm' | 'tcg'
   }
-): Promise<string | Reason | KvmFailure> {
+): Promise<string | Reason | Error> {
   const { watch, monitor, boot, log, accelerator } = facts
   let stderr = ''
   return new Promise(resolve => {
@@ -175,6 +176,10 @@ function watchMachine(
       if (outcome === 'success') resolve(line)
       else setTimeout(() => resolve(outcome), AFTERMATH)
     })
+    // Without these the machine would wait for space, and this for the machine, until the timeout.
+    const noSpace = 'no space left on device'
+    monitor.onDiskFull = () => resolve(new Error(`QEMU cannot write the machine's disk: ${noSpace}`))
+    log.on('error', resolve)
     qemu.stderr?.setEncoding('utf8')
     qemu.stderr?.on('data', (text: string) => {
       stderr = (stderr + text).slice(-4096)

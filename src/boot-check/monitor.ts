@@ -9,6 +9,8 @@ const RETRY = 50
 export class Monitor {
   #socket: Socket | null = null
   #reason: string | null = null
+  /** Called when the disk of the machine cannot be written for lack of space; QEMU stops the machine then. */
+  onDiskFull: () => void = () => {}
   #closed = false
   #finished: () => void = () => {}
   readonly #ended = new Promise<void>(resolve => {
@@ -50,6 +52,7 @@ export class Monitor {
     try {
       const message = JSON.parse(line)
       if (message.event === 'SHUTDOWN') this.#reason = message.data?.reason ?? null
+      if (message.event === 'BLOCK_IO_ERROR' && message.data?.nospace) this.onDiskFull()
     } catch {
       // no line of the protocol
     }
