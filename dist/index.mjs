@@ -448,7 +448,7 @@ function watchMachine(qemu, facts) {
       if (accelerator === "kvm" && !watch.spoke)
         resolve2(new KvmFailure(firstLine(stderr) || "QEMU ended at once"));
       const reason = await monitor.shutdownReason();
-      if (watch.decision === null) resolve2(endCause(reason, end.exitCode, stderr));
+      if (watch.decision === null) resolve2(endCause(reason, end, stderr));
     });
   });
 }
@@ -468,7 +468,7 @@ function timeoutCause(boot, spoke) {
     advice: "If the system was still starting, raise boot-timeout. If it was up, it has no getty on ttyS0: enable one, or set boot-success-pattern to a line that it prints."
   };
 }
-function endCause(reason, exitCode, stderr) {
+function endCause(reason, { exitCode, signal }, stderr) {
   if (reason === "guest-reset") {
     return {
       id: "reset",
@@ -486,7 +486,7 @@ function endCause(reason, exitCode, stderr) {
   const words = stderr.trim().split("\n").slice(-3).map(inert).join(" ");
   return {
     id: "qemu-ended",
-    summary: `QEMU ended with exit code ${exitCode}${words ? `: ${words}` : ""}.`,
+    summary: `QEMU ${signal ? `was ended by ${signal}` : `ended with exit code ${exitCode}`}${words ? `: ${words}` : ""}.`,
     advice: "If memory was short on the runner, lower memory; otherwise the message above says what QEMU could not do."
   };
 }
@@ -1431,14 +1431,19 @@ async function readExported(host, name, workDir) {
     });
     stream.resume();
   });
-  try {
-    await pipeline(running.stdout, parser);
-  } catch (error2) {
-    await running.end();
-    throw error2;
-  }
+  const problem = await pipeline(running.stdout, parser).then(
+    () => null,
+    (error2) => error2
+  );
+  if (problem !== null) await running.end();
+  if (problem instanceof ActionError) throw problem;
   const { exitCode } = await running.ended;
-  if (exitCode !== 0) throw new ActionError(`docker export failed with exit code ${exitCode}.`);
+  if (exitCode !== 0 || problem !== null) {
+    throw new ActionError(
+      `docker export, which reads the container's files, failed with exit code ${exitCode}${problem === null ? "" : ` (${problem.message})`}. If the engine died, its own log says why; docker's words are in the log above.`,
+      "Docker failed"
+    );
+  }
   return { index, archive: { asRoot: false, argv }, keepsHoles: false };
 }
 var TAR_KINDS = {
@@ -4414,7 +4419,7 @@ var APT_OPTIONS = [
   ...["-o", "DPkg::Lock::Timeout=120", "-o", "APT::Install-Recommends=false", "-o", "Dpkg::Use-Pty=false"]
 ];
 var APT_ENV = { DEBIAN_FRONTEND: "noninteractive", NEEDRESTART_SUSPEND: "1" };
-var APT_LIMIT = 5 * 6e4;
+var APT_LIMIT = 8 * 6e4;
 function missingTools(host, inputs) {
   const missing = neededTools(inputs).filter((tool) => !isPresent(host, tool));
   if (missing.length === 0) return [];
@@ -4434,18 +4439,19 @@ function missingTools(host, inputs) {
   }
   return missing;
 }
-async function installTools(host, missing, onLine) {
+async function installTools(host, missing, onLine, limitMs = APT_LIMIT) {
   if (missing.length === 0) return { installed: [], source: "present", save: null };
   const packages = packagesOf(missing);
   onLine(`Missing: ${namesOf(missing)}`);
   const folder = packageFolder.path();
   mkdirSync3(folder, { recursive: true });
   const cache = { folder, key: cacheKey(packages) };
+  const deadline = performance.now() + limitMs;
   const restored = await restorePackages(cache, host.cancelled, onLine);
-  if (restored && await installFiles(host, folder, onLine) && missing.every((tool) => isPresent(host, tool))) {
+  if (restored && await installFiles(host, folder, onLine, deadline) && missing.every((tool) => isPresent(host, tool))) {
     return { installed: packages, source: "cache", save: null };
   }
-  await installFromNetwork(host, packages, folder, onLine);
+  await installFromNetwork(host, packages, folder, onLine, deadline);
   const still = missing.filter((tool) => !isPresent(host, tool));
   if (still.length > 0) {
     throw new ActionError(
@@ -4509,38 +4515,39 @@ async function withCache(folder, cancelled, call) {
 }
 var packagePaths = (folder) => [join7(folder, "*.deb")];
 var debFiles = (folder) => readdirSync(folder).filter((name) => name.endsWith(".deb")).map((name) => join7(folder, name));
-async function installFiles(host, folder, onLine) {
+async function installFiles(host, folder, onLine, deadline) {
   const files = debFiles(folder);
   if (files.length === 0) return false;
-  const installed = await apt2(host, ["install", "--yes", "--", ...files], onLine);
+  const installed = await apt2(host, ["install", "--yes", "--", ...files], onLine, deadline);
   if (!installed) onLine("The packages from the cache do not fit this machine.");
   return installed;
 }
-async function installFromNetwork(host, packages, folder, onLine) {
+async function installFromNetwork(host, packages, folder, onLine, deadline) {
   for (const attempt2 of [1, 2]) {
-    const updated = await apt2(host, ["update"], onLine);
+    const updated = await apt2(host, ["update"], onLine, deadline);
     const keep = ["-o", `Dir::Cache::archives=${folder}`, "-o", "APT::Keep-Downloaded-Packages=true"];
-    if (await apt2(host, ["install", "--yes", ...keep, "--", ...packages], onLine)) return;
-    if (attempt2 === 2) {
+    if (await apt2(host, ["install", "--yes", ...keep, "--", ...packages], onLine, deadline)) return;
+    const late = performance.now() > deadline;
+    if (attempt2 === 2 || late) {
       throw new ActionError(
-        `apt-get could not install ${packages.join(", ")}${updated ? "" : ", and its package lists could not be updated"}. Its output is in the log above; install them before this step if the machine has no network.`,
+        `apt-get could not install ${packages.join(", ")}${updated ? "" : ", and its package lists could not be updated"}${late ? ", and time is up" : ""}. Its output is in the log above; install them before this step if the machine has no network.`,
         "Missing programs"
       );
     }
     await host.runAsRoot(["dpkg", "--configure", "--pending"], {
       env: APT_ENV,
-      timeout: APT_LIMIT,
+      timeout: Math.max(deadline - performance.now(), 1e3),
       allowFailure: true,
       onLine: (line) => onLine(inert(line))
     });
   }
 }
-async function apt2(host, args, onLine) {
+async function apt2(host, args, onLine, deadline) {
   try {
     const mark = ["-o", `docker-to-disk::Run=${host.runId}`];
     const result = await host.runAsRoot(["apt-get", "-qq", ...APT_OPTIONS, ...mark, ...args], {
       env: APT_ENV,
-      timeout: APT_LIMIT,
+      timeout: Math.max(deadline - performance.now(), 1e3),
       allowFailure: true,
       onLine: (line) => onLine(inert(line))
     });
@@ -4972,7 +4979,7 @@ async function publishConsole({ uploadArtifact, retentionDays }, serialLog, canc
   setOutput("serial-log", serialLog);
   if (!uploadArtifact) return;
   try {
-    const { uploadFiles } = await import("./publish-LBF24CHA.mjs");
+    const { uploadFiles } = await import("./publish-P7PUG4ZN.mjs");
     await uploadFiles([serialLog], retentionDays, /* @__PURE__ */ new Map(), cancelled);
   } catch (error2) {
     warning(inert(messageOf(error2)), { title: "Console log not uploaded" });
@@ -5029,7 +5036,7 @@ async function publish(run, made) {
     settle(draft, path);
   }
   async function upload(paths) {
-    const { uploadFiles } = await import("./publish-LBF24CHA.mjs");
+    const { uploadFiles } = await import("./publish-P7PUG4ZN.mjs");
     return uploadFiles(
       paths,
       inputs.retentionDays,

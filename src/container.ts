@@ -203,14 +203,21 @@ async function readExported(host: Host, name: string, workDir: string): Promise<
     stream.on('error', () => {}) // the pipeline has the same error
     stream.resume()
   })
-  try {
-    await pipeline(running.stdout, parser)
-  } catch (error) {
-    await running.end()
-    throw error
-  }
+  const problem = await pipeline(running.stdout, parser).then(
+    () => null,
+    error => error as Error
+  )
+  if (problem !== null) await running.end()
+  // What this process found in the files, not what the engine did.
+  if (problem instanceof ActionError) throw problem
   const { exitCode } = await running.ended
-  if (exitCode !== 0) throw new ActionError(`docker export failed with exit code ${exitCode}.`)
+  if (exitCode !== 0 || problem !== null) {
+    throw new ActionError(
+      `docker export, which reads the container's files, failed with exit code ${exitCode}${problem === null ? '' : ` (${problem.message})`}. ` +
+        "If the engine died, its own log says why; docker's words are in the log above.",
+      'Docker failed'
+    )
+  }
   return { index, archive: { asRoot: false, argv }, keepsHoles: false }
 }
 

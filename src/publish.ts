@@ -57,10 +57,15 @@ export async function uploadFiles(
       uploaded = await withSmallMemory(within(limitFor(size), cancelled, upload))
     } catch (error) {
       cancelled.throwIfAborted()
-      throw new ActionError(explainUpload(name, messageOf(error)), 'Upload failed')
+      // Errors of the storage may have a status alone.
+      const { statusCode } = error as { statusCode?: number }
+      const words = messageOf(error).trim() || `the storage answered ${statusCode ?? 'nothing of use'}`
+      throw new ActionError(explainUpload(name, words), 'Upload failed')
     }
     const expected = sha256.get(path)
     if (expected !== undefined && uploaded.digest !== undefined && uploaded.digest !== expected) {
+      const deleting = client.deleteArtifact(name).catch(() => {})
+      await within(limitFor(0), cancelled, deleting).catch(() => {})
       throw new ActionError(
         `${name} was changed on its way: it is ${expected}, uploaded was ${uploaded.digest} (SHA-256).`,
         'Upload failed'

@@ -88,7 +88,8 @@ const APT_OPTIONS = [
   ...['-o', 'DPkg::Lock::Timeout=120', '-o', 'APT::Install-Recommends=false', '-o', 'Dpkg::Use-Pty=false']
 ]
 const APT_ENV = { DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1' }
-const APT_LIMIT = 5 * 60_000
+/** Milliseconds for all that apt does. */
+const APT_LIMIT = 8 * 60_000
 
 /**
  * What of the needed tools this machine lacks.
@@ -121,7 +122,8 @@ export function missingTools(host: Host, inputs: Inputs): Tool[] {
 export async function installTools(
   host: Host,
   missing: readonly Tool[],
-  onLine: (line: string) => void
+  onLine: (line: string) => void,
+  limitMs = APT_LIMIT
 ): Promise<ToolsResult> {
   if (missing.length === 0) return { installed: [], source: 'present', save: null }
   const packages = packagesOf(missing)
@@ -129,15 +131,16 @@ export async function installTools(
   const folder = packageFolder.path()
   mkdirSync(folder, { recursive: true })
   const cache = { folder, key: cacheKey(packages) }
+  const deadline = performance.now() + limitMs
   const restored = await restorePackages(cache, host.cancelled, onLine)
   if (
     restored &&
-    (await installFiles(host, folder, onLine)) &&
+    (await installFiles(host, folder, onLine, deadline)) &&
     missing.every(tool => isPresent(host, tool))
   ) {
     return { installed: packages, source: 'cache', save: null }
   }
-  await installFromNetwork(host, packages, folder, onLine)
+  await installFromNetwork(host, packages, folder, onLine, deadline)
   const still = missing.filter(tool => !isPresent(host, tool))
   if (still.length > 0) {
     throw new ActionError(
@@ -227,10 +230,15 @@ const debFiles = (folder: string): string[] =>
     .filter(name => name.endsWith('.deb'))
     .map(name => join(folder, name))
 
-async function installFiles(host: Host, folder: string, onLine: (line: string) => void): Promise<boolean> {
+async function installFiles(
+  host: Host,
+  folder: string,
+  onLine: (line: string) => void,
+  deadline: number
+): Promise<boolean> {
   const files = debFiles(folder)
   if (files.length === 0) return false
-  const installed = await apt(host, ['install', '--yes', '--', ...files], onLine)
+  const installed = await apt(host, ['install', '--yes', '--', ...files], onLine, deadline)
   if (!installed) onLine('The packages from the cache do not fit this machine.')
   return installed
 }
@@ -239,16 +247,18 @@ async function installFromNetwork(
   host: Host,
   packages: readonly string[],
   folder: string,
-  onLine: (line: string) => void
+  onLine: (line: string) => void,
+  deadline: number
 ): Promise<void> {
   // Two tries: mirrors change under the feet of a list that is minutes old.
   for (const attempt of [1, 2]) {
-    const updated = await apt(host, ['update'], onLine)
+    const updated = await apt(host, ['update'], onLine, deadline)
     const keep = ['-o', `Dir::Cache::archives=${folder}`, '-o', 'APT::Keep-Downloaded-Packages=true']
-    if (await apt(host, ['install', '--yes', ...keep, '--', ...packages], onLine)) return
-    if (attempt === 2) {
+    if (await apt(host, ['install', '--yes', ...keep, '--', ...packages], onLine, deadline)) return
+    const late = performance.now() > deadline
+    if (attempt === 2 || late) {
       throw new ActionError(
-        `apt-get could not install ${packages.join(', ')}${updated ? '' : ', and its package lists could not be updated'}. ` +
+        `apt-get could not install ${packages.join(', ')}${updated ? '' : ', and its package lists could not be updated'}${late ? ', and time is up' : ''}. ` +
           'Its output is in the log above; install them before this step if the machine has no network.',
         'Missing programs'
       )
@@ -256,20 +266,25 @@ async function installFromNetwork(
     // A run that was killed may have left packages half-installed, and apt then refuses all work.
     await host.runAsRoot(['dpkg', '--configure', '--pending'], {
       env: APT_ENV,
-      timeout: APT_LIMIT,
+      timeout: Math.max(deadline - performance.now(), 1000),
       allowFailure: true,
       onLine: line => onLine(inert(line))
     })
   }
 }
 
-async function apt(host: Host, args: readonly string[], onLine: (line: string) => void): Promise<boolean> {
+async function apt(
+  host: Host,
+  args: readonly string[],
+  onLine: (line: string) => void,
+  deadline: number
+): Promise<boolean> {
   try {
     // apt takes any option; this one lets the undo find the process, whose environment sudo has cleaned.
     const mark = ['-o', `docker-to-disk::Run=${host.runId}`]
     const result = await host.runAsRoot(['apt-get', '-qq', ...APT_OPTIONS, ...mark, ...args], {
       env: APT_ENV,
-      timeout: APT_LIMIT,
+      timeout: Math.max(deadline - performance.now(), 1000),
       allowFailure: true,
       onLine: line => onLine(inert(line))
     })

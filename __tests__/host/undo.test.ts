@@ -1,14 +1,27 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { jest } from '@jest/globals'
 import { Host } from '../../src/host.ts'
 import { mountedBelow, Undo } from '../../src/undo.ts'
+import { ensureBaseImage } from '../support/images.ts'
 
 let folder: string
 let host: Host
+
+beforeAll(() => ensureBaseImage('alpine:3.20'))
 
 beforeEach(() => {
   jest.spyOn(process.stdout, 'write').mockReturnValue(true)
@@ -148,6 +161,46 @@ test('a folder of results stays, an empty one goes', async () => {
   writeFileSync(join(full, 'result'), '')
   expect(await undo.releaseAll()).toEqual([])
   expect([existsSync(empty), existsSync(full)]).toEqual([false, true])
+})
+
+test('a process that has the run in its environment alone is ended', async () => {
+  const undo = Undo.begin(host)
+  const marked = host.start(['sleep', '55555'], { stdio: 'ignore' })
+  const other = new Host().start(['sleep', '55555'], { stdio: 'ignore' })
+  expect(await undo.releaseAll()).toEqual([])
+  expect(await marked.ended).toMatchObject({ signal: 'SIGTERM' })
+  process.kill(other.pid, 0)
+  await other.end()
+})
+
+test('a container that the engine makes after its client was killed is removed', async () => {
+  const undo = Undo.begin(host)
+  const name = `docker-to-disk-${undo.runId}`
+  undo.register({ kind: 'container', name })
+  const released = undo.releaseAll()
+  await delay(500)
+  execFileSync('docker', ['create', '--name', name, '--network', 'none', 'alpine:3.20', 'true'])
+  expect(await released).toEqual([])
+  expect(
+    execFileSync('docker', ['ps', '--all', '--format', '{{.Names}}'], { encoding: 'utf8' })
+  ).not.toContain(name)
+})
+
+test('a process that is dead but not reaped has abandoned its run', async () => {
+  const undo = Undo.begin(host)
+  const path = join(folder, 'state', 'docker-to-disk', `${undo.runId}.json`)
+  // The shell becomes a program that never waits for its child.
+  const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const [chunk] = (await once(parent.stdout, 'data')) as [Buffer]
+  await delay(200)
+  const pid = Number(chunk.toString())
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').pop()?.split(' ') ?? []
+  expect(stat[0]).toBe('Z')
+  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+  const journal = JSON.parse(readFileSync(path, 'utf8'))
+  writeFileSync(path, JSON.stringify({ ...journal, owner: { pid, boot, startTime: `${boot}/${stat[19]}` } }))
+  expect(Undo.abandoned(host).map(({ runId }) => runId)).toEqual([undo.runId])
+  parent.kill()
 })
 
 describe('commands', () => {

@@ -191,7 +191,7 @@ function watchMachine(
         resolve(new KvmFailure(firstLine(stderr) || 'QEMU ended at once'))
       const reason = await monitor.shutdownReason()
       // What the console said before decides, after its aftermath.
-      if (watch.decision === null) resolve(endCause(reason, end.exitCode, stderr))
+      if (watch.decision === null) resolve(endCause(reason, end, stderr))
     })
   })
 }
@@ -215,7 +215,11 @@ function timeoutCause(boot: BootInputs, spoke: boolean): Reason {
   }
 }
 
-function endCause(reason: string | null, exitCode: number, stderr: string): Reason {
+function endCause(
+  reason: string | null,
+  { exitCode, signal }: Awaited<Running['ended']>,
+  stderr: string
+): Reason {
   if (reason === 'guest-reset') {
     return {
       id: 'reset',
@@ -233,7 +237,7 @@ function endCause(reason: string | null, exitCode: number, stderr: string): Reas
   const words = stderr.trim().split('\n').slice(-3).map(inert).join(' ')
   return {
     id: 'qemu-ended',
-    summary: `QEMU ended with exit code ${exitCode}${words ? `: ${words}` : ''}.`,
+    summary: `QEMU ${signal ? `was ended by ${signal}` : `ended with exit code ${exitCode}`}${words ? `: ${words}` : ''}.`,
     advice:
       'If memory was short on the runner, lower memory; otherwise the message above says what QEMU could not do.'
   }
