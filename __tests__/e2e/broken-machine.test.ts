@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { mountedBelow } from '../../src/undo.ts'
 import { ALPINE, asRoot, Bench } from '../support/e2e.ts'
 import { ensureBaseImage } from '../support/images.ts'
 import { leftovers, type RunResult, removeRun, runAction } from '../support/runner.ts'
@@ -188,10 +189,7 @@ describe('a Docker engine that dies', () => {
   })
   afterAll(async () => {
     if (existsSync(join(folder, 'engine.pid'))) await end('TERM')
-    for (const mount of readFileSync('/proc/self/mountinfo', 'utf8').match(
-      new RegExp(`${folder}/engine\\S*`, 'g')
-    ) ?? [])
-      asRoot('umount', mount)
+    for (const mount of mountedBelow(folder)) asRoot('umount', mount)
     asRoot('rm', '-rf', ...['engine', 'engine-exec'].map(name => join(folder, name)))
   })
 
