@@ -64,7 +64,7 @@ afterAll(async () => {
 function expectInert(run: RunResult): void {
   expect(existsSync(pwned)).toBe(false)
   expect(Object.keys(manifest.outputs)).toEqual(expect.arrayContaining(Object.keys(run.outputs)))
-  expect(['run', 'packages']).toEqual(expect.arrayContaining(Object.keys(run.state)))
+  expect(['begun', 'run', 'packages']).toEqual(expect.arrayContaining(Object.keys(run.state)))
   expect(run.state.run).toMatch(/^[0-9a-f]{12}$/)
   expect(run.outputs.image ?? '').not.toContain('pwned\n')
   expect(run.log).not.toContain('***')
