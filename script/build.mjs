@@ -25,6 +25,8 @@ const { metafile } = await build({
   splitting: true,
   metafile: true,
   platform: 'node',
+  // Or the bundle's comments, and with them its file names, tell where a linked node_modules lies.
+  preserveSymlinks: true,
   format: 'esm',
   target: 'node24',
   legalComments: 'none',
