@@ -194,7 +194,7 @@ describe('what has a form of its own is refused, all at once', () => {
     for (const name of given)
       expect(lines.filter(line => line.startsWith(`Input ${name} is "`))).toHaveLength(1)
     expect(run.outputs).toEqual({})
-    expect(run.state).toEqual({})
+    expect(run.state).toEqual({ begun: 'true' })
     expect(existsSync(pwned)).toBe(false)
     expect(run.log).not.toContain('***')
   })
