@@ -651,127 +651,6 @@ var FindParser = class {
 };
 
 // src/edits.ts
-var LARGEST_EDITED = 1 << 20;
-var EDITED_FILES = ["etc/fstab", "etc/passwd", "etc/shadow", "usr/sbin/policy-rc.d"];
-async function readEditedFiles({ index, read }) {
-  const contents = await Promise.all(
-    EDITED_FILES.map(async (path) => {
-      const real = index.resolve(path);
-      if (real === null || index.entry(real)?.kind !== "f") return [path, null];
-      const content = await read(real, LARGEST_EDITED + 1);
-      if (content !== null && content.length > LARGEST_EDITED) {
-        throw new ActionError(
-          `/${path} in the image is larger than 1 MiB, which is no file that a system can read.`,
-          "Unusable root filesystem"
-        );
-      }
-      return [path, content?.toString("latin1") ?? null];
-    })
-  );
-  return Object.fromEntries(contents);
-}
-function planEdits(facts) {
-  const { index, files } = facts;
-  const present = (path) => entryAt(index, path) !== null;
-  const remove = (...paths) => paths.filter(present).map((path) => ({ kind: "remove", path }));
-  return [
-    { kind: "file", path: "etc/fstab", content: fstab(files["etc/fstab"], facts.rootMount), mode: 420 },
-    { kind: "file", path: "etc/hostname", content: `${facts.hostname}
-`, mode: 420 },
-    { kind: "file", path: "etc/hosts", content: hosts(facts.hostname), mode: 420 },
-    resolvConf(facts),
-    ...machineId(facts),
-    ...rootPassword(facts),
-    ...devices(index),
-    ...sshHostKeys(facts),
-    // OpenRC skips its root, fsck and localmount services, and systemd changes its behaviour, where these exist.
-    ...remove(".dockerenv", "run/.containerenv"),
-    // Debian's container images keep services from starting by it; in a machine they have to start.
-    .../exit\s+101/.test(files["usr/sbin/policy-rc.d"] ?? "") ? remove("usr/sbin/policy-rc.d") : []
-  ];
-}
-function fstab(present, rootMount) {
-  const lines = (present ?? "").split("\n").filter((line) => line.trim().split(/\s+/)[1] !== "/" || line.trim().startsWith("#"));
-  const kept = lines.filter((line) => !/UNCONFIGURED FSTAB/.test(line)).join("\n").trim();
-  return `${rootMount}
-${kept === "" ? "" : `${kept}
-`}`;
-}
-function hosts(hostname) {
-  return [
-    "127.0.0.1	localhost",
-    `127.0.1.1	${hostname}`,
-    "::1	localhost ip6-localhost ip6-loopback",
-    "ff02::1	ip6-allnodes",
-    "ff02::2	ip6-allrouters",
-    ""
-  ].join("\n");
-}
-function resolvConf({ index, initSystem }) {
-  const path = "etc/resolv.conf";
-  const hasResolved = ["usr/lib/systemd/systemd-resolved", "lib/systemd/systemd-resolved"].some(
-    (file) => index.kind(file) === "f"
-  );
-  return initSystem === "systemd" && hasResolved ? { kind: "link", path, target: "../run/systemd/resolve/stub-resolv.conf" } : { kind: "file", path, content: "# Filled in by the DHCP client.\n", mode: 420 };
-}
-function machineId({ index, initSystem }) {
-  const edits = [];
-  if (initSystem === "systemd") edits.push({ kind: "file", path: "etc/machine-id", content: "", mode: 292 });
-  else if (entryAt(index, "etc/machine-id")) edits.push({ kind: "remove", path: "etc/machine-id" });
-  if (entryAt(index, "var/lib/dbus/machine-id")?.kind === "f")
-    edits.push({ kind: "remove", path: "var/lib/dbus/machine-id" });
-  return edits;
-}
-function rootPassword({ index, files, passwordHash }) {
-  if (passwordHash === null) return [];
-  for (const path of ["etc/shadow", "etc/passwd"]) {
-    const content = files[path];
-    if (content === null || !/^root:/m.test(content)) continue;
-    const changed = content.replace(/^root:[^:\n]*/m, () => `root:${passwordHash}`);
-    const { mode, uid, gid } = entryAt(index, path) ?? { mode: 416, uid: 0, gid: 0 };
-    return [{ kind: "file", path, content: changed, mode, uid, gid }];
-  }
-  throw new ActionError(
-    "Input root-password is given, but the image has no user root: neither /etc/shadow nor /etc/passwd names one.",
-    "No user root"
-  );
-}
-function devices(index) {
-  const wanted = [
-    { path: "dev/console", major: 5, minor: 1, mode: 384 },
-    { path: "dev/null", major: 1, minor: 3, mode: 438 }
-  ];
-  return wanted.filter(({ path }) => entryAt(index, path)?.kind !== "c").map((device) => ({ kind: "device", ...device }));
-}
-var KEYGEN_UNIT = `[Unit]
-Description=Generate this machine's SSH host keys
-ConditionPathExistsGlob=!/etc/ssh/ssh_host_*_key
-Before=ssh.service sshd.service
-After=systemd-remount-fs.service
-
-[Service]
-Type=oneshot
-ExecStart=/usr/bin/ssh-keygen -A
-RemainAfterExit=yes
-
-[Install]
-WantedBy=multi-user.target
-`;
-function sshHostKeys({ index, initSystem }) {
-  const keys = index.list("etc/ssh").filter((name) => /^ssh_host_\w+_key(\.pub)?$/.test(name));
-  if (keys.length === 0) return [];
-  const removals = keys.map((name) => ({ kind: "remove", path: `etc/ssh/${name}` }));
-  if (initSystem === "openrc") return removals;
-  if (initSystem !== "systemd" || index.kind("usr/bin/ssh-keygen") !== "f") return [];
-  const units = [...index.list("usr/lib/systemd/system"), ...index.list("etc/systemd/system")];
-  if (units.some((unit2) => /^sshd?-?gen-?keys?|^sshd-keygen/.test(unit2))) return removals;
-  const unit = "ssh-host-keys.service";
-  return [
-    ...removals,
-    { kind: "file", path: `etc/systemd/system/${unit}`, content: KEYGEN_UNIT, mode: 420 },
-    { kind: "link", path: `etc/systemd/system/multi-user.target.wants/${unit}`, target: `../${unit}` }
-  ];
-}
 var entryAt = (index, path) => {
   const real = index.resolve(path, "keep");
   return real === null ? null : index.entry(real);
@@ -807,8 +686,23 @@ function placeOf(index, path) {
   }
   return { real: path, missingFolders: [] };
 }
+function placeOfFolder(index, path) {
+  const real = index.resolve(path);
+  if (real === null || index.entry(real)?.kind !== "d" || !isExact(real)) {
+    if (entryAt(index, path) !== null)
+      throw new ActionError(
+        `/${path} has to be a folder, but it is none in the image.`,
+        "Unusable root filesystem"
+      );
+    return placeOf(index, path);
+  }
+  return { real, missingFolders: [] };
+}
 async function applyEdits(host, index, mountPoint, edits) {
-  const placed = edits.map((edit) => ({ edit, ...placeOf(index, edit.path) }));
+  const placed = edits.map((edit) => ({
+    edit,
+    ...(edit.kind === "folder" ? placeOfFolder : placeOf)(index, edit.path)
+  }));
   const removals = placed.filter(({ edit }) => edit.kind === "remove").map(({ real }) => `${mountPoint}/${real}`);
   if (removals.length > 0) await host.runAsRoot(["rm", "--force", "--", ...removals]);
   const archive = (0, import_tar_stream.pack)();
@@ -826,6 +720,10 @@ async function applyEdits(host, index, mountPoint, edits) {
       const { mode, uid = 0, gid = 0 } = edit;
       const content = typeof edit.content === "string" ? Buffer.from(edit.content, "latin1") : edit.content;
       archive.entry({ ...header, mode, uid, gid }, content);
+    } else if (edit.kind === "folder") {
+      const { mode, uid, gid } = edit;
+      archive.entry({ ...header, type: "directory", mode, uid, gid });
+      folders.add(real);
     } else if (edit.kind === "link") archive.entry({ ...header, type: "symlink", linkname: edit.target });
     else {
       const { mode, major, minor } = edit;
@@ -3327,14 +3225,14 @@ var Reader = class {
 };
 function readInputs(env = process.env) {
   const read = new Reader();
-  const rootPassword2 = getInput("root-password", { trimWhitespace: false }) || null;
-  if (rootPassword2 !== null) setSecret(rootPassword2);
+  const rootPassword = getInput("root-password", { trimWhitespace: false }) || null;
+  if (rootPassword !== null) setSecret(rootPassword);
   const secrets = readSecrets(read, env);
   const inputs = {
     source: readSource(read, secrets),
     platform: readPlatform(read),
     hostname: readHostname(read),
-    rootPassword: checkPassword(read, rootPassword2),
+    rootPassword: checkPassword(read, rootPassword),
     kernelArgs: readKernelArgs(read),
     serialConsole: read.boolean("serial-console"),
     sizeBytes: read.text("size") === "auto" ? null : roundUp(read.size("size", 16 * MIB), MIB),
@@ -3890,6 +3788,203 @@ var Tail = class {
     return this.#text;
   }
 };
+
+// src/machine/draft.ts
+var LARGEST_TEXT = 1 << 20;
+async function readTexts({ index, read }, paths) {
+  const texts = paths.map(async (path) => {
+    const real = index.resolve(path);
+    if (real === null || index.entry(real)?.kind !== "f") return [path, null];
+    const content = await read(real, LARGEST_TEXT + 1);
+    if (content !== null && content.length > LARGEST_TEXT) {
+      throw new ActionError(
+        `/${path} in the image is larger than 1 MiB, which is no file that a system can read.`,
+        "Unusable root filesystem"
+      );
+    }
+    return [path, content?.toString("latin1") ?? null];
+  });
+  return new Map(await Promise.all(texts));
+}
+var Draft = class {
+  constructor(index, texts) {
+    this.index = index;
+    this.#texts = texts;
+  }
+  index;
+  #texts;
+  #edits = /* @__PURE__ */ new Map();
+  /** What the user should know of the plan, each a sentence or two. */
+  warnings = [];
+  /** In the order in which they were planned; one a path. */
+  get edits() {
+    return [...this.#edits.values()];
+  }
+  /** What the path itself is in the image, a last link not followed; null if it is absent. */
+  entry(path) {
+    const real = this.index.resolve(path, "keep");
+    return real === null ? null : this.index.entry(real);
+  }
+  /** Kind of what a path leads to, links followed, with the edits; null if nowhere. */
+  kind(path) {
+    const edit = this.#edits.get(path);
+    if (edit === void 0 || edit.kind === "link") return this.index.kind(path);
+    return { file: "f", folder: "d", device: "c", remove: null }[edit.kind];
+  }
+  /** Names in a folder of the image, sorted; none if it is no folder. */
+  list(path) {
+    return this.index.list(path);
+  }
+  /** Content of a file, with the edits; null if it is absent. Only of files that were read or written. */
+  text(path) {
+    const edit = this.#edits.get(path);
+    if (edit?.kind === "file") return edit.content.toString("latin1");
+    if (edit !== void 0) return null;
+    const text = this.#texts.get(path);
+    if (text === void 0) throw new Error(`/${path} was not read.`);
+    return text;
+  }
+  /** Writes a file; a string holds one byte a character. */
+  write(path, content, status = {}) {
+    const before = this.#edits.get(path);
+    const present = before?.kind === "file" ? before : this.entry(path);
+    const { mode = 420, uid = 0, gid = 0 } = { ...isRegular(present) ? present : {}, ...status };
+    this.#edits.set(path, { kind: "file", path, content, mode, uid, gid });
+  }
+  /** Makes a symbolic link in place of what is there. */
+  link(path, target) {
+    this.#edits.set(path, { kind: "link", path, target });
+  }
+  /** Makes a folder, or gives the one that is there this mode and owner. Its parents are made as root's, 0755. */
+  folder(path, { mode = 493, uid = 0, gid = 0 } = {}) {
+    this.#edits.set(path, { kind: "folder", path, mode, uid, gid });
+  }
+  device(path, numbers) {
+    this.#edits.set(path, { kind: "device", path, ...numbers });
+  }
+  /** Removes what is there, if anything. */
+  remove(...paths) {
+    for (const path of paths) {
+      this.#edits.delete(path);
+      if (this.entry(path) !== null) this.#edits.set(path, { kind: "remove", path });
+    }
+  }
+  warn(text) {
+    this.warnings.push(text);
+  }
+};
+var isRegular = (what) => what?.kind === "f" || what?.kind === "file";
+
+// src/machine/identity.ts
+var IDENTITY_TEXTS = ["etc/fstab", "usr/sbin/policy-rc.d"];
+function planIdentity(draft, { hostname, rootMount, init }) {
+  draft.write("etc/fstab", fstab(draft.text("etc/fstab"), rootMount));
+  draft.write("etc/hostname", `${hostname}
+`, { mode: 420 });
+  draft.write("etc/hosts", hosts(hostname), { mode: 420 });
+  if (init.system === "systemd") draft.write("etc/machine-id", "", { mode: 292 });
+  else draft.remove("etc/machine-id");
+  if (draft.entry("var/lib/dbus/machine-id")?.kind === "f") draft.remove("var/lib/dbus/machine-id");
+  planDevices(draft);
+  draft.remove(".dockerenv", "run/.containerenv");
+  if (/exit\s+101/.test(draft.text("usr/sbin/policy-rc.d") ?? "")) draft.remove("usr/sbin/policy-rc.d");
+}
+function fstab(present, rootMount) {
+  const lines = (present ?? "").split("\n").filter((line) => line.trim().split(/\s+/)[1] !== "/" || line.trim().startsWith("#"));
+  const kept = lines.filter((line) => !/UNCONFIGURED FSTAB/.test(line)).join("\n").trim();
+  return `${rootMount}
+${kept === "" ? "" : `${kept}
+`}`;
+}
+function hosts(hostname) {
+  return [
+    "127.0.0.1	localhost",
+    `127.0.1.1	${hostname}`,
+    "::1	localhost ip6-localhost ip6-loopback",
+    "ff02::1	ip6-allnodes",
+    "ff02::2	ip6-allrouters",
+    ""
+  ].join("\n");
+}
+function planDevices(draft) {
+  if (draft.entry("dev/console")?.kind !== "c")
+    draft.device("dev/console", { major: 5, minor: 1, mode: 384 });
+  if (draft.entry("dev/null")?.kind !== "c") draft.device("dev/null", { major: 1, minor: 3, mode: 438 });
+}
+
+// src/machine/network.ts
+function planNetwork(draft, { init }) {
+  const hasResolved = ["usr/lib/systemd/systemd-resolved", "lib/systemd/systemd-resolved"].some(
+    (file) => draft.kind(file) === "f"
+  );
+  if (init.system === "systemd" && hasResolved)
+    draft.link("etc/resolv.conf", "../run/systemd/resolve/stub-resolv.conf");
+  else draft.write("etc/resolv.conf", "# Filled in by the DHCP client.\n", { mode: 420 });
+}
+
+// src/machine/ssh.ts
+var KEYGEN_UNIT = `[Unit]
+Description=Generate this machine's SSH host keys
+ConditionPathExistsGlob=!/etc/ssh/ssh_host_*_key
+Before=ssh.service sshd.service
+After=systemd-remount-fs.service
+
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/ssh-keygen -A
+RemainAfterExit=yes
+
+[Install]
+WantedBy=multi-user.target
+`;
+function planSshHostKeys(draft, { init }) {
+  const keys = draft.list("etc/ssh").filter((name) => /^ssh_host_\w+_key(\.pub)?$/.test(name));
+  if (keys.length === 0) return;
+  const canBeMade = init.system === "systemd" && draft.kind("usr/bin/ssh-keygen") === "f";
+  if (!canBeMade && init.system !== "openrc") return;
+  draft.remove(...keys.map((name) => `etc/ssh/${name}`));
+  if (!canBeMade) return;
+  const units = [...draft.list("usr/lib/systemd/system"), ...draft.list("etc/systemd/system")];
+  if (units.some((unit2) => /^sshd?-?gen-?keys?|^sshd-keygen/.test(unit2))) return;
+  const unit = "ssh-host-keys.service";
+  draft.write(`etc/systemd/system/${unit}`, KEYGEN_UNIT);
+  draft.link(`etc/systemd/system/multi-user.target.wants/${unit}`, `../${unit}`);
+}
+
+// src/machine/users.ts
+var USERS_TEXTS = ["etc/passwd", "etc/shadow"];
+function planUsers(draft, { passwordHash }) {
+  if (passwordHash !== null) planRootPassword(draft, passwordHash);
+}
+function planRootPassword(draft, hash) {
+  for (const path of ["etc/shadow", "etc/passwd"]) {
+    const content = draft.text(path);
+    if (content === null || !/^root:/m.test(content)) continue;
+    draft.write(
+      path,
+      content.replace(/^root:[^:\n]*/m, () => `root:${hash}`)
+    );
+    return;
+  }
+  throw new ActionError(
+    "Input root-password is given, but the image has no user root: neither /etc/shadow nor /etc/passwd names one.",
+    "No user root"
+  );
+}
+
+// src/machine/plan.ts
+var MACHINE_TEXTS = [...IDENTITY_TEXTS, ...USERS_TEXTS];
+function planMachine(draft, facts) {
+  planIdentity(draft, facts);
+  planNetwork(draft, facts);
+  planUsers(draft, facts);
+  planSshHostKeys(draft, facts);
+}
+async function draftMachine(container, facts) {
+  const draft = new Draft(container.index, await readTexts(container, MACHINE_TEXTS));
+  planMachine(draft, facts);
+  return draft;
+}
 
 // src/password.ts
 import { randomBytes as randomBytes2 } from "node:crypto";
@@ -4912,15 +5007,21 @@ async function makeDisk(run, container, system) {
   info(
     `Disk of ${formatBytes(plan.sizeBytes)}: MBR, disk id ${plan.diskId}, one bootable ${plan.filesystem} partition, UUID ${plan.uuid}`
   );
-  const edits = planEdits({
-    index,
-    initSystem: system.init.system,
-    files: await readEditedFiles(container),
+  const draft = await draftMachine(container, {
+    distribution: system.distribution,
+    init: system.init,
     hostname: inputs.hostname ?? (isHostname(inputs.name) ? inputs.name : "localhost"),
     passwordHash: inputs.rootPassword === null ? null : await hashPassword(host, inputs.rootPassword),
     // The last number makes fsck look at it first; what it cannot repair keeps the filesystem read-only.
-    rootMount: `UUID=${plan.uuid} / ${plan.filesystem} rw,relatime,errors=remount-ro 0 1`
+    rootMount: `UUID=${plan.uuid} / ${plan.filesystem} rw,relatime,errors=remount-ro 0 1`,
+    serialConsole: inputs.serialConsole,
+    network: "dhcp",
+    user: null,
+    authorizedKeys: [],
+    service: null
   });
+  for (const warning2 of draft.warnings) warning(inert(warning2));
+  const { edits } = draft;
   const loader = planLoader(index, plan, system.kernels, { ...inputs, moduleFolder: moduleFolder() });
   await createDisk(host, plan, disk);
   const mounted = await mountDisk(host, undo, plan, disk, workDir);

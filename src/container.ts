@@ -25,6 +25,26 @@ export type Container = Readonly<{
   read(path: string, limit?: number): Promise<Buffer | null>
 }>
 
+/** What an image says of its process, as `docker image inspect` has it (OCI image specification, config.md). */
+export type ImageConfig = Readonly<{
+  /** GOARCH name, such as `amd64`. */
+  architecture: string
+  entrypoint: readonly string[]
+  cmd: readonly string[]
+  /** `NAME=value`, in order. */
+  env: readonly string[]
+  /** `user`, `uid`, `user:group` and the like; empty for root. */
+  user: string
+  /** Absolute path; empty for the root. */
+  workingDir: string
+  /** Name such as `SIGQUIT` or a number; empty for SIGTERM. */
+  stopSignal: string
+  /** Absolute paths. */
+  volumes: readonly string[]
+  /** `port/protocol`. */
+  exposedPorts: readonly string[]
+}>
+
 const MINUTE = 60_000
 /** A build may take as long as the job: this only keeps a dead daemon from holding the step for ever. */
 const BUILD_LIMIT = 6 * 60 * MINUTE
@@ -104,6 +124,23 @@ async function detectBuilder(host: Host): Promise<Builder> {
   })
   // From 23.0 on the client's own BuildKit is gone: DOCKER_BUILDKIT=1 then fails without the buildx plugin.
   return Number.parseInt(client.stdout, 10) < 23 ? 'buildkit' : 'legacy'
+}
+
+/** Reads the configuration of an image that is present. */
+export async function readImageConfig(host: Host, image: string): Promise<ImageConfig> {
+  const inspected = await host.run(['docker', 'image', 'inspect', '--format', '{{json .}}', image])
+  const { Architecture, Config } = JSON.parse(inspected.stdout)
+  return {
+    architecture: Architecture ?? '',
+    entrypoint: Config?.Entrypoint ?? [],
+    cmd: Config?.Cmd ?? [],
+    env: Config?.Env ?? [],
+    user: Config?.User ?? '',
+    workingDir: Config?.WorkingDir ?? '',
+    stopSignal: Config?.StopSignal ?? '',
+    volumes: Object.keys(Config?.Volumes ?? {}),
+    exposedPorts: Object.keys(Config?.ExposedPorts ?? {})
+  }
 }
 
 /** Makes a container of the image, never started, and reads the names of its files. */

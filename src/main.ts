@@ -15,11 +15,11 @@ import {
   mountDisk,
   planDisk
 } from './disk.ts'
-import { planEdits, readEditedFiles } from './edits.ts'
 import { ActionError, messageOf } from './errors.ts'
 import { type MadeFile, makeFormats, settle, writeChecksums } from './formats.ts'
 import { CommandError, Host } from './host.ts'
 import { type Inputs, isHostname, readInputs } from './inputs.ts'
+import { draftMachine } from './machine/plan.ts'
 import { hashPassword } from './password.ts'
 import { preflight } from './preflight.ts'
 import type { Artifact } from './publish.ts'
@@ -213,15 +213,21 @@ async function makeDisk(
   core.info(
     `Disk of ${formatBytes(plan.sizeBytes)}: MBR, disk id ${plan.diskId}, one bootable ${plan.filesystem} partition, UUID ${plan.uuid}`
   )
-  const edits = planEdits({
-    index,
-    initSystem: system.init.system,
-    files: await readEditedFiles(container),
+  const draft = await draftMachine(container, {
+    distribution: system.distribution,
+    init: system.init,
     hostname: inputs.hostname ?? (isHostname(inputs.name) ? inputs.name : 'localhost'),
     passwordHash: inputs.rootPassword === null ? null : await hashPassword(host, inputs.rootPassword),
     // The last number makes fsck look at it first; what it cannot repair keeps the filesystem read-only.
-    rootMount: `UUID=${plan.uuid} / ${plan.filesystem} rw,relatime,errors=remount-ro 0 1`
+    rootMount: `UUID=${plan.uuid} / ${plan.filesystem} rw,relatime,errors=remount-ro 0 1`,
+    serialConsole: inputs.serialConsole,
+    network: 'dhcp',
+    user: null,
+    authorizedKeys: [],
+    service: null
   })
+  for (const warning of draft.warnings) core.warning(inert(warning))
+  const { edits } = draft
   const loader = planLoader(index, plan, system.kernels, { ...inputs, moduleFolder: moduleFolder() })
   await createDisk(host, plan, disk)
   const mounted = await mountDisk(host, undo, plan, disk, workDir)

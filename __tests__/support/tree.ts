@@ -1,4 +1,7 @@
 import type { Container } from '../../src/container.ts'
+import type { InitSystem } from '../../src/distro/init.ts'
+import { Draft, type Texts } from '../../src/machine/draft.ts'
+import type { MachineFacts } from '../../src/machine/plan.ts'
 import { type Entry, type FileKind, roundToBlocks, TreeIndex } from '../../src/tree.ts'
 
 /**
@@ -28,6 +31,16 @@ export function sketchIndex(sketch: TreeSketch): TreeIndex {
   return index
 }
 
+/** A draft on the sketch, all of whose texts can be read. */
+export function sketchDraft(sketch: TreeSketch): Draft {
+  const index = sketchIndex(sketch)
+  const text = (path: string): string | null => {
+    const what = sketch[index.resolve(path) ?? '']
+    return typeof what === 'string' && index.kind(path) === 'f' ? what : null
+  }
+  return new Draft(index, { get: text } as Texts)
+}
+
 /** A container whose files hold what the sketch says; a number reads as an x86-64 ELF file. */
 export function sketchContainer(sketch: TreeSketch): Container {
   return {
@@ -51,3 +64,17 @@ export function elfHeader(machine: number): Buffer {
   header.writeUInt16LE(machine, 18)
   return header
 }
+
+/** Facts of a machine that wants nothing but to start. */
+export const plainFacts = (system: InitSystem = 'systemd'): MachineFacts => ({
+  distribution: { id: 'debian', like: [], version: '12', name: 'Debian GNU/Linux 12 (bookworm)' },
+  init: { path: '/sbin/init', program: 'sbin/init', system },
+  hostname: 'appliance',
+  passwordHash: null,
+  rootMount: 'UUID=u / ext4 rw,relatime,errors=remount-ro 0 1',
+  serialConsole: true,
+  network: 'dhcp',
+  user: null,
+  authorizedKeys: [],
+  service: null
+})

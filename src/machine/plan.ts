@@ -1,0 +1,46 @@
+import type { Container, ImageConfig } from '../container.ts'
+import type { Init } from '../distro/init.ts'
+import type { Distribution } from '../distro/os-release.ts'
+import { Draft, readTexts } from './draft.ts'
+import { IDENTITY_TEXTS, planIdentity } from './identity.ts'
+import { planNetwork } from './network.ts'
+import { planSshHostKeys } from './ssh.ts'
+import { planUsers, USERS_TEXTS } from './users.ts'
+
+/** What the machine is to be, and what was found in the image. */
+export type MachineFacts = Readonly<{
+  distribution: Distribution
+  init: Init
+  hostname: string
+  /** Hash of root's password in crypt(5) form. */
+  passwordHash: string | null
+  /** The root filesystem's line of fstab(5). */
+  rootMount: string
+  /** Whether there is a login prompt on the first serial port. */
+  serialConsole: boolean
+  network: 'dhcp' | 'none'
+  /** Name of the user that the keys are for, made if absent; null for root. */
+  user: string | null
+  /** Lines of authorized_keys(5). */
+  authorizedKeys: readonly string[]
+  /** The image's configuration if its process is to run as a service; null if not. */
+  service: ImageConfig | null
+}>
+
+/** Files whose present content decides what is written. */
+export const MACHINE_TEXTS: readonly string[] = [...IDENTITY_TEXTS, ...USERS_TEXTS]
+
+/** Plans all that makes a container's tree a machine, but for kernel and boot loader. */
+export function planMachine(draft: Draft, facts: MachineFacts): void {
+  planIdentity(draft, facts)
+  planNetwork(draft, facts)
+  planUsers(draft, facts)
+  planSshHostKeys(draft, facts)
+}
+
+/** Reads what the plan depends on, and plans. */
+export async function draftMachine(container: Container, facts: MachineFacts): Promise<Draft> {
+  const draft = new Draft(container.index, await readTexts(container, MACHINE_TEXTS))
+  planMachine(draft, facts)
+  return draft
+}
