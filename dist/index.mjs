@@ -1248,6 +1248,21 @@ async function detectBuilder(host) {
   });
   return Number.parseInt(client.stdout, 10) < 23 ? "buildkit" : "legacy";
 }
+async function readImageConfig(host, image) {
+  const inspected = await host.run(["docker", "image", "inspect", "--format", "{{json .}}", image]);
+  const { Architecture, Config } = JSON.parse(inspected.stdout);
+  return {
+    architecture: Architecture ?? "",
+    entrypoint: Config?.Entrypoint ?? [],
+    cmd: Config?.Cmd ?? [],
+    env: Config?.Env ?? [],
+    user: Config?.User ?? "",
+    workingDir: Config?.WorkingDir ?? "",
+    stopSignal: Config?.StopSignal ?? "",
+    volumes: Object.keys(Config?.Volumes ?? {}),
+    exposedPorts: Object.keys(Config?.ExposedPorts ?? {})
+  };
+}
 async function openContainer(host, undo, image, workDir) {
   const name = `docker-to-disk-${undo.runId}`;
   undo.register({ kind: "container", name });
@@ -3147,6 +3162,9 @@ var CONTAINERS = ["raw", "qcow2", "vmdk", "vdi", "vhd", "vhdx"];
 var COMPRESSIONS = ["zst", "gz", "xz"];
 var FILESYSTEMS = ["ext4", "ext3", "ext2"];
 var ACCELERATORS = ["auto", "kvm", "tcg"];
+var INSTALL_SYSTEM = ["auto", "always", "never"];
+var KERNEL_FLAVOURS = ["cloud", "generic"];
+var NETWORKS = ["dhcp", "none"];
 var extensionOf = (format) => format.compression ? `${format.container}.${format.compression}` : format.container;
 var Reader = class {
   problems = [];
@@ -3231,6 +3249,12 @@ function readInputs(env = process.env) {
   const inputs = {
     source: readSource(read, secrets),
     platform: readPlatform(read),
+    installSystem: read.oneOf("install-system", INSTALL_SYSTEM, "auto"),
+    kernel: read.oneOf("kernel", KERNEL_FLAVOURS, "cloud"),
+    network: readMachineNetwork(read),
+    user: readUser(read),
+    authorizedKeys: readAuthorizedKeys(read),
+    entrypointService: read.boolean("entrypoint-service"),
     hostname: readHostname(read),
     rootPassword: checkPassword(read, rootPassword),
     kernelArgs: readKernelArgs(read),
@@ -3291,7 +3315,7 @@ var BUILD_ONLY = [
     "ssh",
     "labels"
   ],
-  ["add-hosts", "cache-from", "cache-to", "network", "builder"]
+  ["add-hosts", "cache-from", "cache-to", "build-network", "builder"]
 ].flat();
 function readSource(read, secrets) {
   const reference = read.optional("image");
@@ -3319,7 +3343,7 @@ function readSource(read, secrets) {
       cacheTo: read.list("cache-to"),
       noCache: read.boolean("no-cache"),
       pull: read.boolean("pull"),
-      network: read.optional("network"),
+      network: readBuildNetwork(read),
       builder: read.optional("builder")
     }
   };
@@ -3347,6 +3371,49 @@ function readPlatform(read) {
     read.wrong("platform", platform, "linux/amd64 is the only platform supported for now.");
   }
   return "linux/amd64";
+}
+var isMachineNetwork = (text) => NETWORKS.some((known) => known === text);
+function readMachineNetwork(read) {
+  const network = read.text("network");
+  return isMachineNetwork(network) ? network : "dhcp";
+}
+function readBuildNetwork(read) {
+  const [own, network] = [read.optional("build-network"), read.optional("network")];
+  if (network === null || isMachineNetwork(network)) return own;
+  if (own !== null && own !== network)
+    read.wrong("network", network, "it has to be dhcp or none where build-network is given.");
+  return network;
+}
+function readUser(read) {
+  const user = read.optional("user");
+  if (user !== null && !/^[a-z_][a-z0-9_-]{0,31}$/.test(user)) {
+    read.wrong(
+      "user",
+      user,
+      "it has to be at most 32 lower-case letters, digits, hyphens and underscores, beginning with a letter."
+    );
+  }
+  return user === "root" ? null : user;
+}
+var AUTHORIZED_KEY = /^(?:[^#].*[\s,])?(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-nistp\d+|sk-(?:ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com)(?:-cert-v01@openssh\.com)?\s+[A-Za-z0-9+/]{40,}={0,3}(?:\s.*)?$/;
+function readAuthorizedKeys(read) {
+  const lines = read.text("authorized-keys").split("\n").map((line) => line.trim()).filter((line) => line !== "" && !line.startsWith("#"));
+  for (const line of lines) {
+    if (/PRIVATE KEY/.test(line)) {
+      read.problems.push(
+        "Input authorized-keys holds a private key; give the public one, the file that ends with .pub."
+      );
+      break;
+    }
+    if (!AUTHORIZED_KEY.test(line) || /[\u0000-\u0008\u000b-\u001f\u007f]/.test(line)) {
+      read.wrong(
+        "authorized-keys",
+        line,
+        'each line has to be a public key as in authorized_keys, such as "ssh-ed25519 AAAA\u2026 me@home".'
+      );
+    }
+  }
+  return lines;
 }
 function readHostname(read) {
   const hostname = read.optional("hostname");
@@ -5015,10 +5082,10 @@ async function makeDisk(run, container, system) {
     // The last number makes fsck look at it first; what it cannot repair keeps the filesystem read-only.
     rootMount: `UUID=${plan.uuid} / ${plan.filesystem} rw,relatime,errors=remount-ro 0 1`,
     serialConsole: inputs.serialConsole,
-    network: "dhcp",
-    user: null,
-    authorizedKeys: [],
-    service: null
+    network: inputs.network,
+    user: inputs.user,
+    authorizedKeys: inputs.authorizedKeys,
+    service: inputs.entrypointService ? await readImageConfig(host, container.image) : null
   });
   for (const warning2 of draft.warnings) warning(inert(warning2));
   const { edits } = draft;

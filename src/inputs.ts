@@ -9,6 +9,9 @@ const CONTAINERS = ['raw', 'qcow2', 'vmdk', 'vdi', 'vhd', 'vhdx'] as const
 const COMPRESSIONS = ['zst', 'gz', 'xz'] as const
 const FILESYSTEMS = ['ext4', 'ext3', 'ext2'] as const
 const ACCELERATORS = ['auto', 'kvm', 'tcg'] as const
+const INSTALL_SYSTEM = ['auto', 'always', 'never'] as const
+const KERNEL_FLAVOURS = ['cloud', 'generic'] as const
+const NETWORKS = ['dhcp', 'none'] as const
 
 /** A file to make: a disk container format, compressed as a whole or not. */
 export type Format = Readonly<{
@@ -17,6 +20,10 @@ export type Format = Readonly<{
 }>
 export type Filesystem = (typeof FILESYSTEMS)[number]
 export type Accelerator = (typeof ACCELERATORS)[number]
+export type InstallSystem = (typeof INSTALL_SYSTEM)[number]
+/** `cloud` is the family's smallest kernel for virtual machines, `generic` the one for any machine. */
+export type KernelFlavour = (typeof KERNEL_FLAVOURS)[number]
+export type MachineNetwork = (typeof NETWORKS)[number]
 
 /** A secret of the build: where Docker finds it. Values given inline are written to files by the container stage. */
 export type Secret = Readonly<{ id: string } & ({ value: string } | { path: string } | { variable: string })>
@@ -52,7 +59,16 @@ export type Inputs = Readonly<{
   /** What gives the root filesystem: a Dockerfile to build or an image that exists. */
   source: Readonly<{ kind: 'build'; build: BuildInputs } | { kind: 'image'; reference: string }>
   platform: string
+  installSystem: InstallSystem
+  kernel: KernelFlavour
   hostname: string | null
+  network: MachineNetwork
+  /** Login that the keys are for; null for root. */
+  user: string | null
+  /** Lines of authorized_keys(5). */
+  authorizedKeys: readonly string[]
+  /** Whether the image's own process runs as a service. */
+  entrypointService: boolean
   rootPassword: string | null
   kernelArgs: string
   serialConsole: boolean
@@ -180,6 +196,12 @@ export function readInputs(env: NodeJS.ProcessEnv = process.env): Inputs {
   const inputs: Inputs = {
     source: readSource(read, secrets),
     platform: readPlatform(read),
+    installSystem: read.oneOf('install-system', INSTALL_SYSTEM, 'auto'),
+    kernel: read.oneOf('kernel', KERNEL_FLAVOURS, 'cloud'),
+    network: readMachineNetwork(read),
+    user: readUser(read),
+    authorizedKeys: readAuthorizedKeys(read),
+    entrypointService: read.boolean('entrypoint-service'),
     hostname: readHostname(read),
     rootPassword: checkPassword(read, rootPassword),
     kernelArgs: readKernelArgs(read),
@@ -245,7 +267,7 @@ const BUILD_ONLY = [
     'ssh',
     'labels'
   ],
-  ['add-hosts', 'cache-from', 'cache-to', 'network', 'builder']
+  ['add-hosts', 'cache-from', 'cache-to', 'build-network', 'builder']
 ].flat()
 
 function readSource(read: Reader, secrets: readonly Secret[]): Inputs['source'] {
@@ -274,7 +296,7 @@ function readSource(read: Reader, secrets: readonly Secret[]): Inputs['source'] 
       cacheTo: read.list('cache-to'),
       noCache: read.boolean('no-cache'),
       pull: read.boolean('pull'),
-      network: read.optional('network'),
+      network: readBuildNetwork(read),
       builder: read.optional('builder')
     }
   }
@@ -307,6 +329,67 @@ function readPlatform(read: Reader): string {
     read.wrong('platform', platform, 'linux/amd64 is the only platform supported for now.')
   }
   return 'linux/amd64'
+}
+
+const isMachineNetwork = (text: string): text is MachineNetwork => NETWORKS.some(known => known === text)
+
+function readMachineNetwork(read: Reader): MachineNetwork {
+  const network = read.text('network')
+  return isMachineNetwork(network) ? network : 'dhcp'
+}
+
+/**
+ * In docker/build-push-action, `network` is that of the build. Its values (`host`, a network's name) are none of ours but for
+ * `none`, so that a step that comes from there means what it meant.
+ */
+function readBuildNetwork(read: Reader): string | null {
+  const [own, network] = [read.optional('build-network'), read.optional('network')]
+  if (network === null || isMachineNetwork(network)) return own
+  if (own !== null && own !== network)
+    read.wrong('network', network, 'it has to be dhcp or none where build-network is given.')
+  return network
+}
+
+/** A name that useradd(8) takes by default, which is one that every tool of a system can handle. */
+function readUser(read: Reader): string | null {
+  const user = read.optional('user')
+  if (user !== null && !/^[a-z_][a-z0-9_-]{0,31}$/.test(user)) {
+    read.wrong(
+      'user',
+      user,
+      'it has to be at most 32 lower-case letters, digits, hyphens and underscores, beginning with a letter.'
+    )
+  }
+  return user === 'root' ? null : user
+}
+
+/** A line of authorized_keys(5): options perhaps, a key type, the key in Base64, perhaps a comment. */
+const AUTHORIZED_KEY =
+  /^(?:[^#].*[\s,])?(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-nistp\d+|sk-(?:ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com)(?:-cert-v01@openssh\.com)?\s+[A-Za-z0-9+/]{40,}={0,3}(?:\s.*)?$/
+
+function readAuthorizedKeys(read: Reader): string[] {
+  const lines = read
+    .text('authorized-keys')
+    .split('\n')
+    .map(line => line.trim())
+    .filter(line => line !== '' && !line.startsWith('#'))
+  for (const line of lines) {
+    if (/PRIVATE KEY/.test(line)) {
+      // Never the line itself: what stands there is secret.
+      read.problems.push(
+        'Input authorized-keys holds a private key; give the public one, the file that ends with .pub.'
+      )
+      break
+    }
+    if (!AUTHORIZED_KEY.test(line) || /[\u0000-\u0008\u000b-\u001f\u007f]/.test(line)) {
+      read.wrong(
+        'authorized-keys',
+        line,
+        'each line has to be a public key as in authorized_keys, such as "ssh-ed25519 AAAA… me@home".'
+      )
+    }
+  }
+  return lines
 }
 
 function readHostname(read: Reader): string | null {

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path'
 import * as core from '@actions/core'
 import { BootFailure, type BootResult, checkBoot } from './boot-check/boot-check.ts'
 import { installLoader, planLoader, writeBootCode } from './bootloader.ts'
-import { type Container, obtainImage, openContainer } from './container.ts'
+import { type Container, obtainImage, openContainer, readImageConfig } from './container.ts'
 import {
   checkSpace,
   createDisk,
@@ -221,10 +221,10 @@ async function makeDisk(
     // The last number makes fsck look at it first; what it cannot repair keeps the filesystem read-only.
     rootMount: `UUID=${plan.uuid} / ${plan.filesystem} rw,relatime,errors=remount-ro 0 1`,
     serialConsole: inputs.serialConsole,
-    network: 'dhcp',
-    user: null,
-    authorizedKeys: [],
-    service: null
+    network: inputs.network,
+    user: inputs.user,
+    authorizedKeys: inputs.authorizedKeys,
+    service: inputs.entrypointService ? await readImageConfig(host, container.image) : null
   })
   for (const warning of draft.warnings) core.warning(inert(warning))
   const { edits } = draft

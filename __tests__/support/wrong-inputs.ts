@@ -46,6 +46,38 @@ export const WRONG: [given: Record<string, string>, message: string | RegExp][] 
     'Input image is "debian", but an image is not built: leave out target, labels.'
   ],
   [
+    { 'install-system': 'yes' },
+    'Input install-system is "yes", but it has to be one of auto, always, never.'
+  ],
+  [
+    { kernel: 'linux-image-6.1' },
+    'Input kernel is "linux-image-6.1", but it has to be one of cloud, generic.'
+  ],
+  [{ 'entrypoint-service': 'on' }, 'Input entrypoint-service is "on", but it has to be true or false.'],
+  [
+    { network: 'host', 'build-network': 'none' },
+    'Input network is "host", but it has to be dhcp or none where build-network is given.'
+  ],
+  [
+    { image: 'debian', 'build-network': 'host' },
+    'Input image is "debian", but an image is not built: leave out build-network.'
+  ],
+  [
+    { user: 'root; reboot' },
+    'Input user is "root; reboot", but it has to be at most 32 lower-case letters, digits, hyphens and underscores, beginning with a letter.'
+  ],
+  [{ user: '../admin' }, /^Input user is/],
+  [{ user: 'a:b' }, /^Input user is/],
+  [
+    { 'authorized-keys': 'not a key' },
+    'Input authorized-keys is "not a key", but each line has to be a public key as in authorized_keys, such as "ssh-ed25519 AAAA… me@home".'
+  ],
+  [{ 'authorized-keys': 'ssh-ed25519 AAAA' }, /^Input authorized-keys is "ssh-ed25519 AAAA", but each line/],
+  [
+    { 'authorized-keys': '-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk' },
+    'Input authorized-keys holds a private key; give the public one, the file that ends with .pub.'
+  ],
+  [
     { hostname: 'under_score' },
     'Input hostname is "under_score", but it has to be at most 64 letters, digits, hyphens and dots, as in RFC 1123.'
   ],

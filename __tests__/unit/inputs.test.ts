@@ -72,6 +72,12 @@ test('the defaults', () => {
       }
     },
     platform: 'linux/amd64',
+    installSystem: 'auto',
+    kernel: 'cloud',
+    entrypointService: false,
+    network: 'dhcp',
+    user: null,
+    authorizedKeys: [],
     hostname: null,
     rootPassword: null,
     kernelArgs: '',
@@ -229,7 +235,33 @@ test('every wrong input is named at once', () => {
 })
 
 test('each input that can be wrong has a case above', () => {
-  const free = ['target', 'ssh', 'labels', 'add-hosts', 'cache-from', 'cache-to', 'network', 'builder']
+  const free = ['target', 'ssh', 'labels', 'add-hosts', 'cache-from', 'cache-to', 'builder']
   const covered = new Set(WRONG.flatMap(([given]) => Object.keys(given)))
   expect(Object.keys(action.inputs).filter(name => !covered.has(name) && !free.includes(name))).toEqual([])
+})
+
+test.each([
+  [{ network: 'none' }, 'none', null],
+  [{ network: 'host' }, 'dhcp', 'host'],
+  [{ network: 'dhcp', 'build-network': 'none' }, 'dhcp', 'none'],
+  [{ network: 'none', 'build-network': 'host' }, 'none', 'host']
+])('%j is the network of the machine, or of the build', (given, machine, ofBuild) => {
+  expect(read(given).network).toBe(machine)
+  expect(build(given).network).toBe(ofBuild)
+})
+
+test('authorized-keys are lines of authorized_keys, without comments and blank lines', () => {
+  const blob = 'AAAAC3NzaC1lZDI1NTE5AAAAIGJ1dHRlcmZsaWVzIGFyZSBub3Qga2V5cyBhdCBhbGw='
+  const keys = [
+    `ssh-ed25519 ${blob} me@home`,
+    `from="10.0.0.0/8",no-pty ssh-rsa ${blob}`,
+    `sk-ssh-ed25519@openssh.com ${blob}`,
+    `ecdsa-sha2-nistp256 ${blob} two words`
+  ]
+  expect(read({ 'authorized-keys': `# mine\n\n  ${keys.join('\r\n')}\n` }).authorizedKeys).toEqual(keys)
+})
+
+test('the user root is the user that is there', () => {
+  expect(read({ user: 'root' }).user).toBeNull()
+  expect(read({ user: 'admin' }).user).toBe('admin')
 })
