@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import * as core from '@actions/core'
 import { parse } from 'csv-parse/sync'
+import { type Expectation, parseHttpExpectation, parsePort } from './boot-check/expectations.ts'
 import { ActionError, messageOf } from './errors.ts'
 import { formatBytes, MIB, parseSize } from './text.ts'
 
@@ -53,6 +54,8 @@ export type BootInputs = Readonly<{
   memoryMiB: number
   cpus: number
   accelerator: Accelerator
+  /** What has to answer in the guest once it is up, each once. */
+  expectations: readonly Expectation[]
 }>
 
 export type Inputs = Readonly<{
@@ -494,9 +497,26 @@ function readBoot(read: Reader): BootInputs | null {
     successPattern: readPattern(read),
     memoryMiB: Math.floor(read.size('memory', 64 * MIB) / MIB),
     cpus: read.integer('cpus', 1, 64, 'processors'),
-    accelerator: read.oneOf('accelerator', ACCELERATORS, 'auto')
+    accelerator: read.oneOf('accelerator', ACCELERATORS, 'auto'),
+    expectations: readExpectations(read)
   }
   return read.boolean('boot-test') ? boot : null
+}
+
+function readExpectations(read: Reader): Expectation[] {
+  const ports = [...new Set(read.list('expect-port'))].flatMap((item): Expectation[] => {
+    const port = parsePort(item)
+    if (port !== null) return [{ kind: 'port', port }]
+    read.wrong('expect-port', item, 'each line has to be a TCP port from 1 to 65535, such as 22.')
+    return []
+  })
+  const answers = [...new Set(read.list('expect-http'))].flatMap((item): Expectation[] => {
+    const expected = parseHttpExpectation(item)
+    if (expected !== null) return [expected]
+    read.wrong('expect-http', item, 'each line has to be PORT/PATH=STATUS, such as 8080/healthz=200.')
+    return []
+  })
+  return [...ports, ...answers]
 }
 
 function readPattern(read: Reader): RegExp | null {

@@ -341,7 +341,8 @@ async function publish(run: Run, made: Made): Promise<void> {
         result: boot === null ? 'skipped' : 'passed',
         seconds: boot?.seconds ?? null,
         accelerator: boot?.accelerator ?? null,
-        evidence: boot?.evidence ?? null
+        evidence: boot?.evidence ?? null,
+        checks: boot?.checks ?? []
       },
       files: files.map(({ from: _, ...file }) => file),
       stages: stages.times,

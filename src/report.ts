@@ -1,5 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import * as core from '@actions/core'
+import type { CheckResult } from './boot-check/expectations.ts'
 import type { DiskPlan } from './disk.ts'
 import { SECTOR } from './disk.ts'
 import type { Artifact } from './publish.ts'
@@ -20,6 +21,8 @@ export type Report = Readonly<{
     seconds: number | null
     accelerator: string | null
     evidence: string | null
+    /** What held in the machine once it was up; seconds from the sign of success. */
+    checks: readonly CheckResult[]
   }>
   files: readonly Readonly<{ name: string; path: string; size: number; sha256: string }>[]
   stages: readonly StageTime[]
@@ -74,7 +77,8 @@ export function summaryMarkdown(report: Report, artifacts: readonly Artifact[]):
       ['Kernel', report.kernels.map(cell).join(', ')],
       ['Init', cell(report.init)],
       ['Disk', `${formatBytes(disk.sizeBytes)}, MBR, disk id ${disk.diskId}`],
-      ['Boot check', booted]
+      ['Boot check', booted],
+      ...boot.checks.map(({ name, seconds }) => [cell(name), `holds after ${formatSeconds(seconds)}`])
     ]
   )
   const partitions = table(

@@ -131,5 +131,15 @@ export const WRONG: [given: Record<string, string>, message: string | RegExp][] 
   [{ memory: '1M' }, 'Input memory is "1M", but it has to be from 64.0 MiB to 8 TiB.'],
   [{ cpus: '0' }, 'Input cpus is "0", but it has to be a whole number of processors from 1 to 64.'],
   [{ accelerator: 'hvf' }, 'Input accelerator is "hvf", but it has to be one of auto, kvm, tcg.'],
+  [
+    { 'expect-port': '22\nssh' },
+    'Input expect-port is "ssh", but each line has to be a TCP port from 1 to 65535, such as 22.'
+  ],
+  [{ 'expect-port': '65536' }, /^Input expect-port is "65536", but each line/],
+  [
+    { 'expect-http': '8080/healthz' },
+    'Input expect-http is "8080/healthz", but each line has to be PORT/PATH=STATUS, such as 8080/healthz=200.'
+  ],
+  [{ 'expect-http': '0/=200' }, /^Input expect-http is "0\/=200", but each line/],
   [{ 'install-tools': '' }, 'Input install-tools is "", but it has to be true or false.']
 ]

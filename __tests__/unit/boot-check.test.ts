@@ -94,7 +94,8 @@ const MACHINE = {
   memoryMiB: 1024,
   cpus: 2,
   overlay: '/w/a,b "c"/o.qcow2',
-  monitor: '/tmp/m,n'
+  monitor: '/tmp/m,n',
+  forwards: []
 }
 
 test('the machine of a boot check', () => {
@@ -111,6 +112,9 @@ test('the machine of a boot check', () => {
   expect(after('-chardev')).toBe('socket,id=monitor,path=/tmp/m,,n,server=on,wait=off')
   expect(after('-netdev')).toBe('user,id=net,restrict=on')
   expect(argv).toContain('-no-reboot')
+  expect(qemuArgv({ ...MACHINE, accelerator: 'tcg', forwards: [22, 8080] })).toContain(
+    'user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:0-:22,hostfwd=tcp:127.0.0.1:0-:8080'
+  )
   expect(qemuArgv({ ...MACHINE, accelerator: 'kvm' })).toEqual(
     expect.arrayContaining(['-accel', 'kvm', '-cpu', 'host'])
   )

@@ -90,7 +90,14 @@ test('the defaults', () => {
     outputDir: null,
     uploadArtifact: true,
     retentionDays: null,
-    boot: { timeout: 300, successPattern: null, memoryMiB: 1024, cpus: 2, accelerator: 'auto' },
+    boot: {
+      timeout: 300,
+      successPattern: null,
+      memoryMiB: 1024,
+      cpus: 2,
+      accelerator: 'auto',
+      expectations: []
+    },
     installTools: true
   })
 })
@@ -200,6 +207,19 @@ test.each([
   [
     { memory: '2G', cpus: '4', accelerator: 'tcg' },
     { boot: expect.objectContaining({ memoryMiB: 2048, cpus: 4, accelerator: 'tcg' }) }
+  ],
+  [
+    { 'expect-port': '22\n443\n22', 'expect-http': '8080/health?a=b=200\n80=404' },
+    {
+      boot: expect.objectContaining({
+        expectations: [
+          { kind: 'port', port: 22 },
+          { kind: 'port', port: 443 },
+          { kind: 'http', port: 8080, path: '/health?a=b', status: 200 },
+          { kind: 'http', port: 80, path: '/', status: 404 }
+        ]
+      })
+    }
   ],
   [
     { image: 'ghcr.io/me/it:1.0@sha256:abc' },

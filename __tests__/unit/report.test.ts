@@ -19,7 +19,13 @@ const REPORT: Report = {
     uuid: 'u-u',
     label: 'root'
   },
-  boot: { result: 'passed', seconds: 12.34, accelerator: 'tcg', evidence: 'debian login: ' },
+  boot: {
+    result: 'passed',
+    seconds: 12.34,
+    accelerator: 'tcg',
+    evidence: 'debian login: ',
+    checks: [{ name: 'expect-port 22', seconds: 3.25 }]
+  },
   files: [
     { name: 'a.raw', path: '/o/a.raw', size: 1 << 30, sha256: 'abc' },
     { name: 'a.vdi', path: '/o/a.vdi', size: 1 << 20, sha256: 'def' },
@@ -37,6 +43,7 @@ test('the summary tells what was made and how to start it', () => {
   for (const part of [
     '## a\\|b: disk image boots',
     '| Boot check | passed in 12.3 s under TCG: debian login:  |',
+    '| expect-port 22 | holds after 3.3 s |',
     '| Kernel | 6.1.0, 5.10.0 |',
     '| 1 | yes | 2048 | 2095104 | 1023 MiB | ext4 | u-u |',
     '| [a.raw](https://x/7) | 1.0 GiB | `abc` |',

@@ -8,6 +8,7 @@ import type { BootInputs } from '../inputs.ts'
 import { formatSeconds, inert } from '../text.ts'
 import type { Undo } from '../undo.ts'
 import type { Cause } from './diagnosis.ts'
+import { type CheckResult, meetExpectations, nameOf, readForwards } from './expectations.ts'
 import { KVM_FAILURE, qemuArgv } from './machine.ts'
 import { Monitor } from './monitor.ts'
 import { ConsoleWatch } from './watch.ts'
@@ -18,19 +19,22 @@ export type BootResult = Readonly<{
   seconds: number
   /** The line that showed success. */
   evidence: string
+  /** What held in the machine once it was up. */
+  checks: readonly CheckResult[]
 }>
 
-/** A machine that did not come up; the message holds cause, advice and the console's last lines. */
+/** A machine that did not come up, or did not do what it should; the message holds cause, advice and the console's last lines. */
 export class BootFailure extends ActionError {
   constructor(
     readonly diagnosis: Reason,
     readonly accelerator: 'kvm' | 'tcg',
     readonly seconds: number,
-    lastLines: readonly string[]
+    lastLines: readonly string[],
+    lead = 'The image does not boot'
   ) {
     super(
       [
-        `The image does not boot: ${diagnosis.summary} (after ${formatSeconds(seconds)}, ${accelerator.toUpperCase()})`,
+        `${lead}: ${diagnosis.summary} (after ${formatSeconds(seconds)}, ${accelerator.toUpperCase()})`,
         diagnosis.advice,
         ...(lastLines.length > 0
           ? ['The console ends with:', ...lastLines.map(line => `  ${inert(line)}`)]
@@ -43,6 +47,9 @@ export class BootFailure extends ActionError {
 
 /** Milliseconds in which the console may still add to a decisive failure: a panic's own lines follow its first. */
 const AFTERMATH = 400
+
+/** Milliseconds that what is expected of the machine has at least, however long the boot took of boot-timeout. */
+const LEAST_FOR_EXPECTATIONS = 15_000
 
 type Options = Readonly<{ disk: string; boot: BootInputs; serialLog: string; workDir: string }>
 
@@ -123,22 +130,33 @@ async function attempt(
   const socket = 'monitor.qmp'
   const folder = openSync(workDir, 'r')
   const { memoryMiB, cpus } = boot
+  const forwards = [...new Set(boot.expectations.map(({ port }) => port))]
   const begin = performance.now()
-  const qemu = host.start(qemuArgv({ name, accelerator, memoryMiB, cpus, overlay, monitor: socket }), {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    cwd: workDir
-  })
+  const qemu = host.start(
+    qemuArgv({ name, accelerator, memoryMiB, cpus, overlay, monitor: socket, forwards }),
+    { stdio: ['ignore', 'pipe', 'pipe'], cwd: workDir }
+  )
   const log = createWriteStream(serialLog)
   const monitor = new Monitor(`/proc/self/fd/${folder}/${socket}`)
   const watch = new ConsoleWatch(boot.successPattern)
+  const secondsSince = (): number => (performance.now() - begin) / 1000
   try {
     const verdict = await watchMachine(qemu, { watch, monitor, boot, log, accelerator })
-    const seconds = (performance.now() - begin) / 1000
+    const seconds = secondsSince()
     if (host.cancelled.aborted) throw host.cancelled.reason
     if (watch.partial.trim() !== '') printGuest(watch.partial)
-    if (typeof verdict === 'string') return { accelerator, seconds, evidence: verdict }
     if (verdict instanceof Error) throw verdict
-    throw new BootFailure(verdict, accelerator, seconds, watch.quotation)
+    if (typeof verdict !== 'string') throw new BootFailure(verdict, accelerator, seconds, watch.quotation)
+    const left = Math.max(boot.timeout * 1000 - (performance.now() - begin), LEAST_FOR_EXPECTATIONS)
+    const later = new ConsoleWatch(NEVER)
+    const checks = await checkExpectations(qemu, { monitor, boot, later, left })
+    if (host.cancelled.aborted) throw host.cancelled.reason
+    if (checks instanceof Error) throw checks
+    if (!Array.isArray(checks)) {
+      const lines = later.quotation.length > 0 ? later.quotation : watch.quotation
+      throw new BootFailure(checks, accelerator, secondsSince(), lines, 'The image boots, but a check failed')
+    }
+    return { accelerator, seconds, evidence: verdict, checks }
   } finally {
     await qemu.end(2000)
     monitor.close()
@@ -177,8 +195,7 @@ function watchMachine(
       else setTimeout(() => resolve(outcome), AFTERMATH)
     })
     // Without these the machine would wait for space, and this for the machine, until the timeout.
-    const noSpace = 'no space left on device'
-    monitor.onDiskFull = () => resolve(new Error(`QEMU cannot write the machine's disk: ${noSpace}`))
+    monitor.onDiskFull = () => resolve(diskFull())
     log.on('error', resolve)
     qemu.stderr?.setEncoding('utf8')
     qemu.stderr?.on('data', (text: string) => {
@@ -191,10 +208,75 @@ function watchMachine(
         resolve(new KvmFailure(firstLine(stderr) || 'QEMU ended at once'))
       const reason = await monitor.shutdownReason()
       // What the console said before decides, after its aftermath.
-      if (watch.decision === null) resolve(endCause(reason, end, stderr))
+      if (watch.decision === null) resolve(endCause(reason, end, stderr, 'before it was up'))
     })
   })
 }
+
+/** Matches no line: for a console whose machine is up already, so that only failures are seen. */
+const NEVER = /(?!)/
+
+/**
+ * Waits until all that is expected of the machine holds.
+ * @param left milliseconds that it may take
+ * @returns what held; why the check failed, be it that the machine went down; or what failed on the host's side
+ */
+async function checkExpectations(
+  qemu: Running,
+  facts: { monitor: Monitor; boot: BootInputs; later: ConsoleWatch; left: number }
+): Promise<CheckResult[] | Reason | Error> {
+  const { monitor, boot, later, left } = facts
+  const { expectations } = boot
+  if (expectations.length === 0) return []
+  core.info(`The machine is up. Waiting for ${expectations.map(nameOf).join(', ')}`)
+  const giveUp = new AbortController()
+  const timer = setTimeout(() => giveUp.abort(), left)
+  const forwards = async () => {
+    const usernet = await monitor
+      .execute('human-monitor-command', { 'command-line': 'info usernet' })
+      .catch(() => '')
+    return readForwards(`${usernet}`)
+  }
+  try {
+    const outcome = await Promise.race([
+      meetExpectations(expectations, forwards, giveUp.signal),
+      downfall(qemu, monitor, later)
+    ])
+    if (!('met' in outcome)) return outcome
+    const { met, unmet } = outcome
+    for (const { name, seconds } of met) core.info(`${name}: holds after ${formatSeconds(seconds)}`)
+    return unmet.length === 0 ? met : unmetCause(unmet, left / 1000)
+  } finally {
+    clearTimeout(timer)
+    giveUp.abort()
+  }
+}
+
+const unmetCause = (unmet: readonly string[], seconds: number): Reason => ({
+  id: 'expectation',
+  summary: `${unmet.join('; ')}, ${Math.round(seconds)} seconds after the machine was up.`,
+  advice:
+    'Look whether the service is enabled and what it says. It has to listen on all addresses, not on 127.0.0.1 alone, and the ' +
+    'machine needs the address that it is offered by DHCP, 10.0.2.15. If it is only slow, raise boot-timeout.'
+})
+
+/** Resolves when a machine that is up goes down: it panics, ends, or QEMU cannot go on. */
+function downfall(qemu: Running, monitor: Monitor, later: ConsoleWatch): Promise<Reason | Error> {
+  return new Promise(resolve => {
+    qemu.stdout?.on('data', (chunk: Buffer) => {
+      later.write(chunk)
+      const outcome = later.decision?.outcome
+      if (outcome !== undefined && outcome !== 'success') setTimeout(() => resolve(outcome), AFTERMATH)
+    })
+    monitor.onDiskFull = () => resolve(diskFull())
+    void qemu.ended.then(async end => {
+      const reason = await monitor.shutdownReason()
+      resolve(endCause(reason, end, '', 'although it was up'))
+    })
+  })
+}
+
+const diskFull = (): Error => new Error("QEMU cannot write the machine's disk: no space left on device")
 
 const firstLine = (text: string): string => text.trim().split('\n')[0] ?? ''
 
@@ -218,19 +300,20 @@ function timeoutCause(boot: BootInputs, spoke: boolean): Reason {
 function endCause(
   reason: string | null,
   { exitCode, signal }: Awaited<Running['ended']>,
-  stderr: string
+  stderr: string,
+  when: 'before it was up' | 'although it was up'
 ): Reason {
   if (reason === 'guest-reset') {
     return {
       id: 'reset',
-      summary: 'The machine reset itself before it was up.',
+      summary: `The machine reset itself ${when}.`,
       advice: 'A kernel or init that reboots on failure: the last lines above say why it gave up.'
     }
   }
   if (reason === 'guest-shutdown') {
     return {
       id: 'shutdown',
-      summary: 'The machine powered itself off before it was up.',
+      summary: `The machine powered itself off ${when}.`,
       advice: 'Something in the image shuts it down during boot: the last lines above name it.'
     }
   }

@@ -9,6 +9,8 @@ export type Machine = Readonly<{
   overlay: string
   /** Path of the QMP socket. */
   monitor: string
+  /** TCP ports of the guest that free ports of the host's loopback address lead to; QMP tells which. */
+  forwards: readonly number[]
 }>
 
 /** The command that starts the machine; its first serial port is the command's standard input and output. */
@@ -28,14 +30,20 @@ export function qemuArgv(machine: Machine): string[] {
     ...['-cpu', machine.accelerator === 'tcg' ? 'max,la57=off' : 'host'],
     ...['-m', `${machine.memoryMiB}M`, '-smp', `${machine.cpus}`],
     ...['-blockdev', JSON.stringify(disk), '-device', 'virtio-blk-pci,drive=disk,bootindex=1'],
-    // A network that answers DHCP, so that nothing waits for an address, and leads nowhere: the guest is a stranger.
-    ...['-netdev', 'user,id=net,restrict=on', '-device', 'virtio-net-pci,netdev=net,romfile='],
+    ...['-netdev', network(machine.forwards), '-device', 'virtio-net-pci,netdev=net,romfile='],
     ...['-device', 'virtio-rng-pci', '-serial', 'stdio'],
     ...['-chardev', monitorSocket(machine.monitor), '-mon', 'chardev=monitor,mode=control'],
     // A machine that resets has not come up; with this it ends instead, and QMP tells which it was.
     ...['-no-reboot', '-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny']
   ]
 }
+
+/**
+ * A network that answers DHCP, so that nothing waits for an address, and leads nowhere: the guest is a stranger. Port 0 lets the
+ * kernel choose a free one.
+ */
+const network = (forwards: readonly number[]): string =>
+  ['user,id=net,restrict=on', ...forwards.map(port => `hostfwd=tcp:127.0.0.1:0-:${port}`)].join(',')
 
 /** QEMU takes no JSON here; in its option syntax a comma in a value is doubled. */
 const monitorSocket = (path: string): string =>

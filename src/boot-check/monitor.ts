@@ -5,7 +5,18 @@ import { setTimeout as delay } from 'node:timers/promises'
 /** Milliseconds between tries to reach QEMU's socket, which appears a moment after QEMU's start. */
 const RETRY = 50
 
-/** Listens to QEMU's monitor (QMP) for why the machine ends. */
+/** Milliseconds that QEMU may take to carry out a command. */
+const PATIENCE = 10_000
+
+type Message = Readonly<{
+  event?: string
+  data?: Readonly<Record<string, unknown>>
+  id?: number
+  return?: unknown
+  error?: Readonly<{ desc?: string }>
+}>
+
+/** Talks with QEMU's monitor (QMP): why the machine ends, and commands to it. */
 export class Monitor {
   #socket: Socket | null = null
   #reason: string | null = null
@@ -16,6 +27,12 @@ export class Monitor {
   readonly #ended = new Promise<void>(resolve => {
     this.#finished = resolve
   })
+  #connected: () => void = () => {}
+  readonly #ready = new Promise<void>(resolve => {
+    this.#connected = resolve
+  })
+  readonly #pending = new Map<number, (message: Message) => void>()
+  #lastId = 0
 
   /** @param path of the socket that QEMU makes */
   constructor(private readonly path: string) {
@@ -28,8 +45,33 @@ export class Monitor {
     return this.#reason
   }
 
+  /**
+   * Has QEMU carry out a command.
+   * @returns what the command returns
+   * @throws Error with QEMU's words if it refuses, or if it does not answer
+   */
+  async execute(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+    const id = ++this.#lastId
+    const answered = this.#ready.then(
+      () =>
+        new Promise<Message>(resolve => {
+          this.#pending.set(id, resolve)
+          this.#socket?.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`)
+        })
+    )
+    const late = delay(PATIENCE, undefined, { ref: false }).then(() => ({
+      error: { desc: 'QEMU does not answer' }
+    }))
+    const ended = this.#ended.then(() => ({ error: { desc: 'QEMU has ended' } }))
+    const message: Message = await Promise.race([answered, late, ended])
+    this.#pending.delete(id)
+    if (message.error) throw new Error(`${command}: ${message.error.desc ?? 'QEMU refuses'}`)
+    return message.return
+  }
+
   close(): void {
     this.#closed = true
+    this.#finished()
     this.#socket?.destroy()
   }
 
@@ -37,8 +79,11 @@ export class Monitor {
     if (this.#closed) return
     const socket = createConnection(this.path)
     this.#socket = socket
-    // Events come only after the capabilities were negotiated.
-    socket.on('connect', () => socket.write('{"execute":"qmp_capabilities"}\n'))
+    socket.on('connect', () => {
+      // Events and commands come only after the capabilities were negotiated.
+      socket.write('{"execute":"qmp_capabilities"}\n')
+      this.#connected()
+    })
     socket.on('error', () => setTimeout(() => this.#connect(), RETRY).unref())
     socket.on('close', hadError => {
       if (!hadError) this.#finished()
@@ -49,12 +94,14 @@ export class Monitor {
   }
 
   #hear(line: string): void {
+    let message: Message
     try {
-      const message = JSON.parse(line)
-      if (message.event === 'SHUTDOWN') this.#reason = message.data?.reason ?? null
-      if (message.event === 'BLOCK_IO_ERROR' && message.data?.nospace) this.onDiskFull()
+      message = JSON.parse(line)
     } catch {
-      // no line of the protocol
+      return // no line of the protocol
     }
+    if (message.event === 'SHUTDOWN') this.#reason = `${message.data?.reason ?? ''}` || null
+    if (message.event === 'BLOCK_IO_ERROR' && message.data?.nospace) this.onDiskFull()
+    if (message.id !== undefined) this.#pending.get(message.id)?.(message)
   }
 }

@@ -1,0 +1,64 @@
+import { copyFileSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ALPINE, Bench } from '../support/e2e.ts'
+import { ensureBaseImage } from '../support/images.ts'
+
+const bench = new Bench()
+beforeAll(async () => {
+  await ensureBaseImage('debian:bookworm')
+  await ensureBaseImage('alpine:3.20')
+  await bench.begin()
+})
+afterAll(() => bench.end())
+
+/** The fixture with more in its Dockerfile; its own layers are shared. */
+function alpineWith(lines: string): string {
+  const checkout = bench.context(`${readFileSync(join(ALPINE, 'Dockerfile'), 'utf8')}\n${lines}\n`)
+  copyFileSync(join(ALPINE, 'inittab'), join(checkout, 'inittab'))
+  return checkout
+}
+
+/** Programs of a machine on the network with a service on port 8080 that comes up ten seconds after login. */
+const SERVICE = `RUN printf '%s\\n' '#!/bin/sh' 'printf "HTTP/1.0 204 No Content\\r\\n\\r\\n"' > /bin/answer \\
+ && printf '%s\\n' '#!/bin/sh' 'modprobe virtio_net' 'ip link set eth0 up' 'ip address add 10.0.2.15/24 dev eth0' \\
+   'nc -lk -p 22 -e /bin/cat &' 'sleep 12' 'exec nc -lk -p 8080 -e /bin/answer' > /bin/service \\
+ && chmod +x /bin/answer /bin/service && echo '::once:/bin/service' >> /etc/inittab`
+
+test('a service that comes up ten seconds after the login prompt is waited for', async () => {
+  const run = await bench.succeed({
+    checkout: alpineWith(SERVICE),
+    inputs: { name: 'late', 'expect-port': '22', 'expect-http': '8080/healthz=204' }
+  })
+  const { boot } = JSON.parse(readFileSync(run.outputs.report ?? '', 'utf8'))
+  const seconds = Object.fromEntries(
+    boot.checks.map(({ name, seconds }: { name: string; seconds: number }) => [name, seconds])
+  )
+  expect(seconds['expect-port 22']).toBeLessThan(5)
+  expect(seconds['expect-http 8080/healthz=204']).toBeGreaterThan(5)
+  expect(run.summary).toContain('| expect-http 8080/healthz=204 | holds after ')
+})
+
+test('services that never come up fail the check, each with the last answer', async () => {
+  const { message, run } = await bench.fail({
+    checkout: alpineWith(SERVICE.replace('sleep 12', 'sleep 0')),
+    inputs: {
+      name: 'never',
+      'boot-timeout': '60',
+      'expect-port': '22\n23',
+      'expect-http': '8080/healthz=200\n8081/=200\n22/=200'
+    }
+  })
+  expect(message).toMatch(/^The image boots, but a check failed: /)
+  for (const part of [
+    'expect-port 23: nothing listens there',
+    'expect-http 8080/healthz=200: the answer is 204',
+    'expect-http 8081/=200: nothing listens there',
+    'expect-http 22/=200: the answer is not HTTP'
+  ])
+    expect(message).toContain(part)
+  expect(message).not.toContain('expect-port 22:')
+  expect(run.outputs.image).toBeUndefined()
+  expect([...bench.results.artifacts.keys()].filter(name => name.startsWith('never'))).toEqual([
+    'never.console.log'
+  ])
+})
