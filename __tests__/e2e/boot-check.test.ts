@@ -20,14 +20,14 @@ function alpineWith(lines: string): string {
 
 /** Programs of a machine on the network with a service on port 8080 that comes up ten seconds after login. */
 const SERVICE = `RUN printf '%s\\n' '#!/bin/sh' 'printf "HTTP/1.0 204 No Content\\r\\n\\r\\n"' > /bin/answer \\
- && printf '%s\\n' '#!/bin/sh' 'modprobe virtio_net' 'ip link set eth0 up' 'ip address add 10.0.2.15/24 dev eth0' \\
+ && printf '%s\\n' '#!/bin/sh' 'nic=$(ls /sys/class/net | grep ^e)' 'ip link set $nic up' 'ip address add 10.0.2.15/24 dev $nic' \\
    'nc -lk -p 22 -e /bin/cat &' 'sleep 12' 'exec nc -lk -p 8080 -e /bin/answer' > /bin/service \\
  && chmod +x /bin/answer /bin/service && echo '::once:/bin/service' >> /etc/inittab`
 
 test('a service that comes up ten seconds after the login prompt is waited for', async () => {
   const run = await bench.succeed({
     checkout: alpineWith(SERVICE),
-    inputs: { name: 'late', 'expect-port': '22', 'expect-http': '8080/healthz=204' }
+    inputs: { name: 'late', 'boot-timeout': '90', 'expect-port': '22', 'expect-http': '8080/healthz=204' }
   })
   const { boot } = JSON.parse(readFileSync(run.outputs.report ?? '', 'utf8'))
   const seconds = Object.fromEntries(
@@ -43,7 +43,7 @@ test('services that never come up fail the check, each with the last answer', as
     checkout: alpineWith(SERVICE.replace('sleep 12', 'sleep 0')),
     inputs: {
       name: 'never',
-      'boot-timeout': '60',
+      'boot-timeout': '20',
       'expect-port': '22\n23',
       'expect-http': '8080/healthz=200\n8081/=200\n22/=200'
     }
