@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import * as core from '@actions/core'
 import { parse } from 'csv-parse/sync'
+import { DISK_BUSES, type DiskBus, NETWORK_CARDS, type NetworkCard } from './boot-check/devices.ts'
 import { type Expectation, parseHttpExpectation, parsePort } from './boot-check/expectations.ts'
 import { ActionError, messageOf } from './errors.ts'
 import { formatBytes, MIB, parseSize } from './text.ts'
@@ -56,6 +57,10 @@ export type BootInputs = Readonly<{
   accelerator: Accelerator
   /** What has to answer in the guest once it is up, each once. */
   expectations: readonly Expectation[]
+  diskBus: DiskBus | 'auto'
+  networkCard: NetworkCard | 'auto'
+  /** Disk buses to boot on, one after the other, each once; none for the one of `diskBus`. */
+  matrix: readonly DiskBus[]
 }>
 
 export type Inputs = Readonly<{
@@ -498,9 +503,23 @@ function readBoot(read: Reader): BootInputs | null {
     memoryMiB: Math.floor(read.size('memory', 64 * MIB) / MIB),
     cpus: read.integer('cpus', 1, 64, 'processors'),
     accelerator: read.oneOf('accelerator', ACCELERATORS, 'auto'),
-    expectations: readExpectations(read)
+    expectations: readExpectations(read),
+    diskBus: read.oneOf('disk-bus', ['auto', ...DISK_BUSES], 'auto'),
+    networkCard: read.oneOf('network-card', ['auto', ...NETWORK_CARDS], 'auto'),
+    matrix: readMatrix(read)
   }
   return read.boolean('boot-test') ? boot : null
+}
+
+function readMatrix(read: Reader): DiskBus[] {
+  const text = read.text('boot-matrix')
+  const words = [...new Set(text.split(/[\s,]+/).filter(Boolean))]
+  const buses = DISK_BUSES.filter(bus => words.includes(bus))
+  if (buses.length < words.length)
+    read.wrong('boot-matrix', text, `each machine has to be one of ${DISK_BUSES.join(', ')}.`)
+  else if (words.length > 0 && read.text('disk-bus') !== 'auto')
+    read.wrong('boot-matrix', text, 'disk-bus names the one machine to boot: leave one of the two out.')
+  return words.flatMap(word => buses.filter(bus => bus === word))
 }
 
 function readExpectations(read: Reader): Expectation[] {

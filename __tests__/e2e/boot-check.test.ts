@@ -1,5 +1,6 @@
-import { copyFileSync, readFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { inflateSync } from 'node:zlib'
 import { ALPINE, Bench } from '../support/e2e.ts'
 import { ensureBaseImage } from '../support/images.ts'
 
@@ -16,6 +17,19 @@ function alpineWith(lines: string): string {
   const checkout = bench.context(`${readFileSync(join(ALPINE, 'Dockerfile'), 'utf8')}\n${lines}\n`)
   copyFileSync(join(ALPINE, 'inittab'), join(checkout, 'inittab'))
   return checkout
+}
+
+/** Width, height and number of colours of a PNG of 8 bits each of red, green and blue. */
+function look(path: string): { width: number; height: number; colours: number } {
+  const png = readFileSync(path)
+  expect(png.subarray(0, 8).toString('latin1')).toBe('\u0089PNG\r\n\u001a\n')
+  const [width, height] = [png.readUInt32BE(16), png.readUInt32BE(20)]
+  const rows = inflateSync(png.subarray(41, 41 + png.readUInt32BE(33)))
+  expect(rows.length).toBe(height * (1 + width * 3))
+  const colours = new Set<number>()
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) colours.add(rows.readUIntBE(y * (1 + width * 3) + 1 + x * 3, 3))
+  return { width, height, colours: colours.size }
 }
 
 /** Programs of a machine on the network with a service on port 8080 that comes up ten seconds after login. */
@@ -35,6 +49,12 @@ test('a service that comes up ten seconds after the login prompt is waited for',
   )
   expect(seconds['expect-port 22']).toBeLessThan(5)
   expect(seconds['expect-http 8080/healthz=204']).toBeGreaterThan(5)
+  const { width, colours } = look(run.outputs.screenshot ?? '')
+  expect(width).toBeGreaterThanOrEqual(640)
+  expect(colours).toBeGreaterThan(1)
+  expect(bench.results.artifacts.get('late.screenshot.png')?.size).toBe(
+    statSync(run.outputs.screenshot ?? '').size
+  )
   expect(run.summary).toContain('| expect-http 8080/healthz=204 | holds after ')
 })
 
@@ -59,6 +79,8 @@ test('services that never come up fail the check, each with the last answer', as
   expect(message).not.toContain('expect-port 22:')
   expect(run.outputs.image).toBeUndefined()
   expect([...bench.results.artifacts.keys()].filter(name => name.startsWith('never'))).toEqual([
-    'never.console.log'
+    'never.console.log',
+    'never.screenshot.png'
   ])
+  expect(look(run.outputs.screenshot ?? '').colours).toBeGreaterThan(1)
 })

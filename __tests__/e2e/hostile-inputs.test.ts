@@ -295,7 +295,10 @@ test('links that the workspace holds under the names of results are replaced, no
   try {
     chmodSync(target, 0o777)
     mkdirSync(join(checkout, 'out'))
-    const names = ['disk.raw', 'disk.report.json', 'disk.console.log', 'SHA256SUMS', 'disk.SHA256SUMS']
+    const names = [
+      ...['disk.raw', 'disk.report.json', 'disk.console.log', 'disk.screenshot.png'],
+      ...['SHA256SUMS', 'disk.SHA256SUMS']
+    ]
     for (const name of names) {
       writeFileSync(join(target, name), 'canary')
       chmodSync(join(target, name), 0o666)

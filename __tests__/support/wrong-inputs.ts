@@ -131,6 +131,19 @@ export const WRONG: [given: Record<string, string>, message: string | RegExp][] 
   [{ memory: '1M' }, 'Input memory is "1M", but it has to be from 64.0 MiB to 8 TiB.'],
   [{ cpus: '0' }, 'Input cpus is "0", but it has to be a whole number of processors from 1 to 64.'],
   [{ accelerator: 'hvf' }, 'Input accelerator is "hvf", but it has to be one of auto, kvm, tcg.'],
+  [{ 'disk-bus': 'ide' }, 'Input disk-bus is "ide", but it has to be one of auto, virtio, sata, nvme, scsi.'],
+  [
+    { 'network-card': 'ne2000' },
+    'Input network-card is "ne2000", but it has to be one of auto, virtio, e1000, e1000e, vmxnet3.'
+  ],
+  [
+    { 'boot-matrix': 'virtio, usb' },
+    'Input boot-matrix is "virtio, usb", but each machine has to be one of virtio, sata, nvme, scsi.'
+  ],
+  [
+    { 'boot-matrix': 'virtio,sata', 'disk-bus': 'sata' },
+    'Input boot-matrix is "virtio,sata", but disk-bus names the one machine to boot: leave one of the two out.'
+  ],
   [
     { 'expect-port': '22\nssh' },
     'Input expect-port is "ssh", but each line has to be a TCP port from 1 to 65535, such as 22.'

@@ -95,8 +95,9 @@ const MACHINE = {
   cpus: 2,
   overlay: '/w/a,b "c"/o.qcow2',
   monitor: '/tmp/m,n',
-  forwards: []
-}
+  forwards: [],
+  devices: { diskBus: 'virtio', networkCard: 'virtio' }
+} as const
 
 test('the machine of a boot check', () => {
   const argv = qemuArgv({ ...MACHINE, accelerator: 'tcg' })
@@ -118,6 +119,17 @@ test('the machine of a boot check', () => {
   expect(qemuArgv({ ...MACHINE, accelerator: 'kvm' })).toEqual(
     expect.arrayContaining(['-accel', 'kvm', '-cpu', 'host'])
   )
+})
+
+test.each([
+  ['virtio', ['virtio-blk-pci,drive=disk,bootindex=1']],
+  ['sata', ['ide-hd,bus=ide.0,drive=disk,bootindex=1']],
+  ['nvme', ['nvme,serial=docker-to-disk,drive=disk,bootindex=1']],
+  ['scsi', ['virtio-scsi-pci,id=scsi', 'scsi-hd,bus=scsi.0,drive=disk,bootindex=1']]
+] as const)('a disk on %s', (diskBus, devices) => {
+  const argv = qemuArgv({ ...MACHINE, accelerator: 'tcg', devices: { diskBus, networkCard: 'e1000' } })
+  expect(argv).toEqual(expect.arrayContaining([...devices, 'e1000,netdev=net,romfile=']))
+  expect(argv.filter(argument => argument.includes('drive=disk'))).toHaveLength(1)
 })
 
 test.each([

@@ -96,7 +96,10 @@ test('the defaults', () => {
       memoryMiB: 1024,
       cpus: 2,
       accelerator: 'auto',
-      expectations: []
+      expectations: [],
+      diskBus: 'auto',
+      networkCard: 'auto',
+      matrix: []
     },
     installTools: true
   })
@@ -207,6 +210,10 @@ test.each([
   [
     { memory: '2G', cpus: '4', accelerator: 'tcg' },
     { boot: expect.objectContaining({ memoryMiB: 2048, cpus: 4, accelerator: 'tcg' }) }
+  ],
+  [
+    { 'boot-matrix': 'sata, virtio\nsata', 'network-card': 'e1000' },
+    { boot: expect.objectContaining({ matrix: ['sata', 'virtio'], networkCard: 'e1000' }) }
   ],
   [
     { 'expect-port': '22\n443\n22', 'expect-http': '8080/health?a=b=200\n80=404' },

@@ -1,9 +1,18 @@
+import type { BootResult } from '../../src/boot-check/boot-check.ts'
 import { overlayLayers } from '../../src/container.ts'
 import { compressArgv, convertArgv } from '../../src/formats.ts'
 import type { Inputs } from '../../src/inputs.ts'
 import { failureMarkdown, type Report, startCommand, summaryMarkdown } from '../../src/report.ts'
 import { neededTools } from '../../src/tools.ts'
 
+const CHECKS = [{ name: 'expect-port 22', seconds: 3.25 }]
+const BOOT: BootResult = {
+  devices: { diskBus: 'virtio', networkCard: 'virtio' },
+  accelerator: 'tcg',
+  seconds: 12.34,
+  evidence: 'debian login: ',
+  checks: CHECKS
+}
 const REPORT: Report = {
   name: 'a|b',
   source: '/src',
@@ -24,7 +33,8 @@ const REPORT: Report = {
     seconds: 12.34,
     accelerator: 'tcg',
     evidence: 'debian login: ',
-    checks: [{ name: 'expect-port 22', seconds: 3.25 }]
+    checks: CHECKS,
+    machines: [BOOT]
   },
   files: [
     { name: 'a.raw', path: '/o/a.raw', size: 1 << 30, sha256: 'abc' },
@@ -56,6 +66,17 @@ test('the summary tells what was made and how to start it', () => {
   ]) {
     expect(summary).toContain(part)
   }
+})
+
+test('the summary tells of each machine', () => {
+  const sata: BootResult = { ...BOOT, devices: { diskBus: 'sata', networkCard: 'virtio' }, seconds: 70 }
+  const summary = summaryMarkdown({ ...REPORT, boot: { ...REPORT.boot, machines: [BOOT, sata] } }, [])
+  for (const part of [
+    '| Boot check, disk on virtio | passed in 12.3 s under TCG: debian login:  |',
+    '| expect-port 22, disk on virtio | holds after 3.3 s |',
+    '| Boot check, disk on sata | passed in 1 min 10 s under TCG: debian login:  |'
+  ])
+    expect(summary).toContain(part)
 })
 
 test('a failure is quoted so that nothing in it is Markdown', () => {

@@ -1,6 +1,5 @@
 import { createConnection, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
-import { setTimeout as delay } from 'node:timers/promises'
 
 /** Milliseconds between tries to reach QEMU's socket, which appears a moment after QEMU's start. */
 const RETRY = 50
@@ -16,10 +15,12 @@ type Message = Readonly<{
   error?: Readonly<{ desc?: string }>
 }>
 
-/** Talks with QEMU's monitor (QMP): why the machine ends, and commands to it. */
+/** Talks with QEMU's monitor (QMP): what becomes of the machine, and commands to QEMU. */
 export class Monitor {
   #socket: Socket | null = null
-  #reason: string | null = null
+  #isDown = false
+  /** Called once when the guest has shut itself down, with QMP's reason: `guest-shutdown`, `guest-reset` or `guest-panic`. */
+  onShutdown: (reason: string) => void = () => {}
   /** Called when the disk of the machine cannot be written for lack of space; QEMU stops the machine then. */
   onDiskFull: () => void = () => {}
   #closed = false
@@ -39,12 +40,6 @@ export class Monitor {
     this.#connect()
   }
 
-  /** Reason of QMP's SHUTDOWN event, such as `guest-reset` or `guest-shutdown`; null if QEMU gave none. */
-  async shutdownReason(): Promise<string | null> {
-    await Promise.race([this.#ended, delay(500, undefined, { ref: false })])
-    return this.#reason
-  }
-
   /**
    * Has QEMU carry out a command.
    * @returns what the command returns
@@ -59,16 +54,19 @@ export class Monitor {
           this.#socket?.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`)
         })
     )
-    const late = delay(PATIENCE, undefined, { ref: false }).then(() => ({
-      error: { desc: 'QEMU does not answer' }
-    }))
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<Message>(resolve => {
+      timer = setTimeout(() => resolve({ error: { desc: 'QEMU does not answer' } }), PATIENCE)
+    })
     const ended = this.#ended.then(() => ({ error: { desc: 'QEMU has ended' } }))
     const message: Message = await Promise.race([answered, late, ended])
+    clearTimeout(timer)
     this.#pending.delete(id)
     if (message.error) throw new Error(`${command}: ${message.error.desc ?? 'QEMU refuses'}`)
     return message.return
   }
 
+  /** Ends the talk; commands under way and later ones fail. */
   close(): void {
     this.#closed = true
     this.#finished()
@@ -83,6 +81,13 @@ export class Monitor {
       // Events and commands come only after the capabilities were negotiated.
       socket.write('{"execute":"qmp_capabilities"}\n')
       this.#connected()
+      // What happened before is told by no event.
+      this.execute('query-status').then(
+        answer => {
+          if ((answer as { status?: string }).status === 'shutdown') this.#goDown('guest-shutdown')
+        },
+        () => {}
+      )
     })
     socket.on('error', () => setTimeout(() => this.#connect(), RETRY).unref())
     socket.on('close', hadError => {
@@ -93,6 +98,13 @@ export class Monitor {
     lines.on('line', line => this.#hear(line))
   }
 
+  #goDown(reason: string): void {
+    // Other reasons are those of a QEMU that is ended.
+    if (this.#isDown || !reason.startsWith('guest-')) return
+    this.#isDown = true
+    this.onShutdown(reason)
+  }
+
   #hear(line: string): void {
     let message: Message
     try {
@@ -100,7 +112,7 @@ export class Monitor {
     } catch {
       return // no line of the protocol
     }
-    if (message.event === 'SHUTDOWN') this.#reason = `${message.data?.reason ?? ''}` || null
+    if (message.event === 'SHUTDOWN') this.#goDown(`${message.data?.reason}`)
     if (message.event === 'BLOCK_IO_ERROR' && message.data?.nospace) this.onDiskFull()
     if (message.id !== undefined) this.#pending.get(message.id)?.(message)
   }
