@@ -59,6 +59,8 @@ export type BootInputs = Readonly<{
   expectations: readonly Expectation[]
   diskBus: DiskBus | 'auto'
   networkCard: NetworkCard | 'auto'
+  /** Seconds from power-on to the sign of success at the most; null for any. */
+  maxSeconds: number | null
   /** Disk buses to boot on, one after the other, each once; none for the one of `diskBus`. */
   matrix: readonly DiskBus[]
 }>
@@ -92,6 +94,8 @@ export type Inputs = Readonly<{
   outputDir: string | null
   uploadArtifact: boolean
   retentionDays: number | null
+  /** Bytes that each image file may have at the most; null for any. */
+  maxImageBytes: number | null
   /** Null if the boot check is off. */
   boot: BootInputs | null
   installTools: boolean
@@ -222,6 +226,7 @@ export function readInputs(env: NodeJS.ProcessEnv = process.env): Inputs {
     outputDir: readOutputDir(read),
     uploadArtifact: read.boolean('upload-artifact'),
     retentionDays: read.text('retention-days') ? read.integer('retention-days', 1, 400, 'days') : null,
+    maxImageBytes: read.text('max-image-size') ? read.size('max-image-size', MIB) : null,
     boot: readBoot(read),
     installTools: read.boolean('install-tools')
   }
@@ -506,7 +511,8 @@ function readBoot(read: Reader): BootInputs | null {
     expectations: readExpectations(read),
     diskBus: read.oneOf('disk-bus', ['auto', ...DISK_BUSES], 'auto'),
     networkCard: read.oneOf('network-card', ['auto', ...NETWORK_CARDS], 'auto'),
-    matrix: readMatrix(read)
+    matrix: readMatrix(read),
+    maxSeconds: read.text('max-boot-seconds') ? read.integer('max-boot-seconds', 1, 21_600, 'seconds') : null
   }
   return read.boolean('boot-test') ? boot : null
 }

@@ -17,7 +17,14 @@ import {
   planDisk
 } from './disk.ts'
 import { ActionError, messageOf } from './errors.ts'
-import { type MadeFile, makeFormats, settle, writeChecksums } from './formats.ts'
+import {
+  checkImageSizes,
+  ImageTooLarge,
+  type MadeFile,
+  makeFormats,
+  settle,
+  writeChecksums
+} from './formats.ts'
 import { CommandError, Host } from './host.ts'
 import { type BootInputs, type Inputs, isHostname, readInputs } from './inputs.ts'
 import { draftMachine } from './machine/plan.ts'
@@ -280,11 +287,13 @@ async function checkAndConvert(
         workDir
       })
     }
-    return { boots, files: await converting }
+    const files = await converting
+    checkImageSizes(files, inputs.maxImageBytes)
+    return { boots, files }
   } catch (error) {
     stop.abort(error)
     await converting.catch(() => {})
-    if (error instanceof BootFailure) {
+    if (error instanceof BootFailure || error instanceof ImageTooLarge) {
       const evidence = settleEvidence(outputDir, { serialLog, screenshot })
       await publishEvidence(inputs, evidence, host.cancelled)
     }
@@ -328,7 +337,7 @@ function settleEvidence(
   return evidence
 }
 
-/** All that is published of an image that does not boot. */
+/** All that is published of an image that did not pass. */
 async function publishEvidence(
   { uploadArtifact, retentionDays }: Inputs,
   evidence: Evidence,

@@ -1,6 +1,7 @@
 import { copyFileSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { inflateSync } from 'node:zlib'
+import type { BootResult } from '../../src/boot-check/boot-check.ts'
 import { ALPINE, Bench } from '../support/e2e.ts'
 import { ensureBaseImage } from '../support/images.ts'
 
@@ -38,24 +39,35 @@ const SERVICE = `RUN printf '%s\\n' '#!/bin/sh' 'printf "HTTP/1.0 204 No Content
    'nc -lk -p 22 -e /bin/cat &' 'sleep 12' 'exec nc -lk -p 8080 -e /bin/answer' > /bin/service \\
  && chmod +x /bin/answer /bin/service && echo '::once:/bin/service' >> /etc/inittab`
 
-test('a service that comes up ten seconds after the login prompt is waited for', async () => {
+test('a service that comes up ten seconds after the login prompt is waited for, on two machines', async () => {
   const run = await bench.succeed({
     checkout: alpineWith(SERVICE),
-    inputs: { name: 'late', 'boot-timeout': '90', 'expect-port': '22', 'expect-http': '8080/healthz=204' }
+    inputs: {
+      name: 'late',
+      'boot-matrix': 'virtio,nvme',
+      'boot-timeout': '90',
+      'expect-port': '22',
+      'expect-http': '8080/healthz=204'
+    }
   })
   const { boot } = JSON.parse(readFileSync(run.outputs.report ?? '', 'utf8'))
-  const seconds = Object.fromEntries(
-    boot.checks.map(({ name, seconds }: { name: string; seconds: number }) => [name, seconds])
+  const machines: BootResult[] = boot.machines
+  expect(machines.map(({ devices }) => devices.diskBus)).toEqual(['virtio', 'nvme'])
+  expect(readFileSync(run.outputs['serial-log'] ?? '', 'utf8')).toMatch(
+    /^=== Machine 1 of 2: disk on virtio, [\s\S]* vda: vda1[\s\S]*\n=== Machine 2 of 2: disk on nvme, [\s\S]* nvme0n1: p1/
   )
-  expect(seconds['expect-port 22']).toBeLessThan(5)
-  expect(seconds['expect-http 8080/healthz=204']).toBeGreaterThan(5)
+  for (const { checks } of machines) {
+    const seconds = Object.fromEntries(checks.map(({ name, seconds }) => [name, seconds]))
+    expect(seconds['expect-port 22']).toBeLessThan(5)
+    expect(seconds['expect-http 8080/healthz=204']).toBeGreaterThan(5)
+  }
   const { width, colours } = look(run.outputs.screenshot ?? '')
   expect(width).toBeGreaterThanOrEqual(640)
   expect(colours).toBeGreaterThan(1)
   expect(bench.results.artifacts.get('late.screenshot.png')?.size).toBe(
     statSync(run.outputs.screenshot ?? '').size
   )
-  expect(run.summary).toContain('| expect-http 8080/healthz=204 | holds after ')
+  expect(run.summary).toContain('| expect-http 8080/healthz=204, disk on nvme | holds after ')
 })
 
 test('services that never come up fail the check, each with the last answer', async () => {
@@ -63,12 +75,13 @@ test('services that never come up fail the check, each with the last answer', as
     checkout: alpineWith(SERVICE.replace('sleep 12', 'sleep 0')),
     inputs: {
       name: 'never',
+      'disk-bus': 'scsi',
       'boot-timeout': '20',
       'expect-port': '22\n23',
       'expect-http': '8080/healthz=200\n8081/=200\n22/=200'
     }
   })
-  expect(message).toMatch(/^The image boots, but a check failed: /)
+  expect(message).toMatch(/^The image boots with its disk on scsi, network card virtio, but a check failed: /)
   for (const part of [
     'expect-port 23: nothing listens there',
     'expect-http 8080/healthz=200: the answer is 204',
@@ -83,4 +96,39 @@ test('services that never come up fail the check, each with the last answer', as
     'never.screenshot.png'
   ])
   expect(look(run.outputs.screenshot ?? '').colours).toBeGreaterThan(1)
+})
+
+test('a kernel without a driver for the disk is warned of, and fails on that machine', async () => {
+  const { message, run } = await bench.fail({
+    checkout: ALPINE,
+    inputs: { name: 'sata', 'disk-bus': 'sata', 'kernel-args': 'rootdelay=1', accelerator: 'tcg' }
+  })
+  expect(run.annotations).toContainEqual(
+    expect.objectContaining({
+      level: 'warning',
+      message: 'The kernel has no ahci, which a disk on sata needs: it may not boot.'
+    })
+  )
+  expect(message).toMatch(/^The image does not boot with its disk on sata, network card virtio: .* root/)
+})
+
+test('budgets say by how much they are exceeded', async () => {
+  const slow = await bench.fail({ checkout: ALPINE, inputs: { name: 'slow', 'max-boot-seconds': '1' } })
+  expect(slow.title).toBe('Boot check failed')
+  expect(slow.message).toMatch(
+    /^The image boots, but too slowly: It takes \d+\.\d seconds more than max-boot-seconds \(1\) allows\. \(after /
+  )
+  const large = await bench.fail({
+    checkout: ALPINE,
+    inputs: { name: 'large', 'boot-test': 'false', 'max-image-size': '1M' }
+  })
+  expect(large.title).toBe('Image too large')
+  expect(large.message).toMatch(
+    /^large\.qcow2 has \d+\.\d MiB, \d+\.\d MiB more than max-image-size \(1\.0 MiB\) allows\. /
+  )
+  for (const { run } of [slow, large]) expect(run.outputs.image).toBeUndefined()
+  expect([...bench.results.artifacts.keys()].filter(name => /^(slow|large)/.test(name))).toEqual([
+    'slow.console.log',
+    'slow.screenshot.png'
+  ])
 })

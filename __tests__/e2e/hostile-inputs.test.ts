@@ -314,7 +314,10 @@ test('links that the workspace holds under the names of results are replaced, no
     }
     await bench.succeed({ checkout, inputs: { ...inputs, 'boot-test': 'false' } })
     // It has no kernel: its console is published alone.
-    const { title } = await bench.fail({ checkout, inputs: { ...inputs, 'boot-timeout': '20' } })
+    const { title } = await bench.fail({
+      checkout,
+      inputs: { ...inputs, accelerator: 'tcg', 'boot-timeout': '20' }
+    })
     expect(title).toBe('Boot check failed')
     cases += names.length
     expect(fingerprint(target)).toEqual(before)

@@ -131,6 +131,15 @@ export const WRONG: [given: Record<string, string>, message: string | RegExp][] 
   [{ memory: '1M' }, 'Input memory is "1M", but it has to be from 64.0 MiB to 8 TiB.'],
   [{ cpus: '0' }, 'Input cpus is "0", but it has to be a whole number of processors from 1 to 64.'],
   [{ accelerator: 'hvf' }, 'Input accelerator is "hvf", but it has to be one of auto, kvm, tcg.'],
+  [
+    { 'max-boot-seconds': '1.5' },
+    'Input max-boot-seconds is "1.5", but it has to be a whole number of seconds from 1 to 21600.'
+  ],
+  [
+    { 'max-image-size': '500' },
+    'Input max-image-size is "500", but it has to be a number with a unit, such as 1500M, 2G or 2GiB.'
+  ],
+  [{ 'max-image-size': '1K' }, 'Input max-image-size is "1K", but it has to be from 1.0 MiB to 8 TiB.'],
   [{ 'disk-bus': 'ide' }, 'Input disk-bus is "ide", but it has to be one of auto, virtio, sata, nvme, scsi.'],
   [
     { 'network-card': 'ne2000' },

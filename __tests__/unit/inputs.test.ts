@@ -90,6 +90,7 @@ test('the defaults', () => {
     outputDir: null,
     uploadArtifact: true,
     retentionDays: null,
+    maxImageBytes: null,
     boot: {
       timeout: 300,
       successPattern: null,
@@ -99,7 +100,8 @@ test('the defaults', () => {
       expectations: [],
       diskBus: 'auto',
       networkCard: 'auto',
-      matrix: []
+      matrix: [],
+      maxSeconds: null
     },
     installTools: true
   })
@@ -233,6 +235,10 @@ test.each([
     { source: { kind: 'image', reference: 'ghcr.io/me/it:1.0@sha256:abc' } }
   ],
   [{ 'output-dir': 'out/deep' }, { outputDir: expect.stringMatching(/out\/deep$/) }],
+  [
+    { 'max-boot-seconds': '30', 'max-image-size': '500M' },
+    { boot: expect.objectContaining({ maxSeconds: 30 }), maxImageBytes: 500 * 1024 ** 2 }
+  ],
   [{ 'retention-days': '5' }, { retentionDays: 5 }],
   [{ hostname: 'box-1.example.org' }, { hostname: 'box-1.example.org' }]
 ])('%j is read', (given, expected) => {

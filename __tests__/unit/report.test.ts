@@ -1,6 +1,6 @@
 import type { BootResult } from '../../src/boot-check/boot-check.ts'
 import { overlayLayers } from '../../src/container.ts'
-import { compressArgv, convertArgv } from '../../src/formats.ts'
+import { checkImageSizes, compressArgv, convertArgv } from '../../src/formats.ts'
 import type { Inputs } from '../../src/inputs.ts'
 import { failureMarkdown, type Report, startCommand, summaryMarkdown } from '../../src/report.ts'
 import { neededTools } from '../../src/tools.ts'
@@ -148,4 +148,16 @@ test('only what a run needs is installed', () => {
     'xz'
   ])
   expect(tools({ rootPassword: 'x' })).toContain('openssl')
+})
+
+test('an image over its budget is told with how much', () => {
+  const files = [
+    { name: 'a.qcow2', size: 30 << 20 },
+    { name: 'a.raw', size: 1 << 30 }
+  ]
+  expect(() => checkImageSizes(files, null)).not.toThrow()
+  expect(() => checkImageSizes(files, 1 << 30)).not.toThrow()
+  expect(() => checkImageSizes(files, 20 << 20)).toThrow(
+    /^a\.qcow2 has 30\.0 MiB, 10\.0 MiB more; a\.raw has 1\.0 GiB, 1004 MiB more than max-image-size \(20\.0 MiB\) allows\. /
+  )
 })

@@ -199,6 +199,16 @@ async function attempt(
     if (verdict instanceof Error) throw verdict
     if (typeof verdict !== 'string')
       throw new BootFailure(verdict, accelerator, seconds, watch.quotation, `The image does not boot${on}`)
+    if (boot.maxSeconds !== null && seconds > boot.maxSeconds) {
+      const cause = overBudget(seconds, boot.maxSeconds)
+      throw new BootFailure(
+        cause,
+        accelerator,
+        seconds,
+        watch.quotation,
+        `The image boots${on}, but too slowly`
+      )
+    }
     const left = Math.max(pace.timeout * 1000 - (performance.now() - begin), LEAST_FOR_EXPECTATIONS)
     const later = new ConsoleWatch(NEVER)
     const checks = await checkExpectations(qemu, { monitor, boot, later, left })
@@ -313,6 +323,14 @@ async function checkExpectations(
     giveUp.abort()
   }
 }
+
+const overBudget = (seconds: number, most: number): Reason => ({
+  id: 'over-budget',
+  summary: `It takes ${(seconds - most).toFixed(1)} seconds more than max-boot-seconds (${most}) allows.`,
+  advice:
+    'Look at the times in the console for what holds it up; under systemd, systemd-analyze blame tells. Under TCG a machine ' +
+    'takes several times as long as under KVM.'
+})
 
 const unmetCause = (unmet: readonly string[], seconds: number): Reason => ({
   id: 'expectation',
