@@ -132,6 +132,15 @@ export const WRONG: [given: Record<string, string>, message: string | RegExp][] 
   [{ cpus: '0' }, 'Input cpus is "0", but it has to be a whole number of processors from 1 to 64.'],
   [{ accelerator: 'hvf' }, 'Input accelerator is "hvf", but it has to be one of auto, kvm, tcg.'],
   [
+    { 'test-scripts': 'tests/*.sh' },
+    /^Input test-scripts is "tests\/\*\.sh", but it matches no file \(looked in \/.*\)\.$/
+  ],
+  [
+    { 'test-timeout': '0' },
+    'Input test-timeout is "0", but it has to be a whole number of seconds from 1 to 21600.'
+  ],
+  [{ 'check-persistence': 'yes' }, 'Input check-persistence is "yes", but it has to be true or false.'],
+  [
     { 'max-boot-seconds': '1.5' },
     'Input max-boot-seconds is "1.5", but it has to be a whole number of seconds from 1 to 21600.'
   ],
