@@ -4,7 +4,7 @@ import { basename, join } from 'node:path'
 import * as core from '@actions/core'
 import { BootFailure, type BootResult, checkBoot } from './boot-check/boot-check.ts'
 import { installLoader, planLoader, writeBootCode } from './bootloader.ts'
-import { type Container, obtainImage, openContainer, readImageConfig } from './container.ts'
+import { type Container, type ImageConfig, obtainImage, openContainer, readImageConfig } from './container.ts'
 import {
   checkSpace,
   createDisk,
@@ -31,9 +31,18 @@ import {
   summaryMarkdown,
   writeReport
 } from './report.ts'
-import { findSystem, type System } from './rootfs.ts'
+import {
+  type Addition,
+  logSurvey,
+  planAddition,
+  requireSystem,
+  type Survey,
+  type System,
+  surveySystem
+} from './rootfs.ts'
 import { Stages } from './stages.ts'
 import { savePackagesLater, saveRun } from './state.ts'
+import { addSystem } from './system-layer.ts'
 import { formatBytes, formatSeconds, inert, inertText } from './text.ts'
 import {
   bootCodePath,
@@ -112,15 +121,20 @@ async function makeImage(host: Host, undo: Undo, inputs: Inputs): Promise<void> 
   const tools = new BackgroundTools(host, await stages.run('Preflight', () => prepare(run)))
   try {
     const image = await stages.run('Container image', () => obtainImage(host, inputs, workDir))
-    const container = await stages.run('File tree', () => openTree(run, image))
-    const system = await stages.run('Root filesystem', () => findSystem(container))
+    const config = await readImageConfig(host, image)
+    const bare = await stages.run('File tree', () => openTree(run, image))
+    const { survey, addition } = await stages.run('Root filesystem', () => planSystem(run, bare, config))
+    const { container, system } =
+      addition === null
+        ? { container: bare, system: requireSystem(survey, inputs) }
+        : await stages.run('System', () => completeSystem(run, bare, addition, config))
     await stages.run('Tools', () => tools.finish())
-    const { plan, mounted } = await stages.run('Disk', () => makeDisk(run, container, system))
+    const { plan, mounted } = await stages.run('Disk', () => makeDisk(run, container, system, config))
     await stages.run('Boot loader', () => makeBootable(run, container, plan, mounted))
     const made = await stages.run(inputs.boot === null ? 'Formats' : 'Boot check and formats', () =>
       checkAndConvert(run)
     )
-    await publish(run, { image, system, plan, ...made })
+    await publish(run, { image: container.image, system, added: addition?.packages ?? [], plan, ...made })
   } finally {
     await tools.settled()
   }
@@ -201,10 +215,45 @@ async function openTree({ host, undo, workDir }: Run, image: string): Promise<Co
   return container
 }
 
+/** Looks at what the tree has, and tells what is added and why. */
+async function planSystem(
+  { inputs }: Run,
+  container: Container,
+  config: ImageConfig
+): Promise<{ survey: Survey; addition: Addition | null }> {
+  const survey = await surveySystem(container, config, inputs)
+  logSurvey(survey)
+  const addition = planAddition(survey, inputs, config.onBuild)
+  if (addition === null) {
+    core.info('Nothing is added to the image.')
+    for (const { why } of survey.lacks) core.warning(inert(why))
+  }
+  for (const { part, why, packages } of addition?.parts ?? [])
+    core.info(inert(`To be added, ${part}: ${packages.join(' ')}. ${why}`))
+  return { survey, addition }
+}
+
+/** Adds what is missing in a layer of its own, and looks at the tree anew. */
+async function completeSystem(
+  run: Run,
+  bare: Container,
+  addition: Addition,
+  config: ImageConfig
+): Promise<{ container: Container; system: System }> {
+  const { host, undo, inputs, workDir } = run
+  await bare.close()
+  const image = await addSystem(host, undo, addition, { image: bare.image, inputs, workDir })
+  const container = await openTree(run, image)
+  const survey = await surveySystem(container, config, inputs)
+  logSurvey(survey)
+  return { container, system: requireSystem(survey, inputs) }
+}
+
 async function makeDisk(
   run: Run,
   container: Container,
-  system: System
+  system: System,
+  config: ImageConfig
 ): Promise<{ plan: DiskPlan; mounted: MountedDisk }> {
   const { host, undo, inputs, workDir, disk } = run
   const { index } = container
@@ -224,7 +273,7 @@ async function makeDisk(
     network: inputs.network,
     user: inputs.user,
     authorizedKeys: inputs.authorizedKeys,
-    service: inputs.entrypointService ? await readImageConfig(host, container.image) : null
+    service: inputs.entrypointService ? config : null
   })
   for (const warning of draft.warnings) core.warning(inert(warning))
   const { edits } = draft
@@ -309,6 +358,8 @@ async function publishConsole(
 type Made = Readonly<{
   image: string
   system: System
+  /** Packages added to the image. */
+  added: readonly string[]
   plan: DiskPlan
   boot: BootResult | null
   files: readonly MadeFile[]
@@ -336,6 +387,7 @@ async function publish(run: Run, made: Made): Promise<void> {
       kernelVersion: system.kernels[0].version,
       kernels: system.kernels.map(kernel => kernel.version),
       init: `${system.init.path} (${system.init.system})`,
+      added: made.added,
       disk: plan,
       boot: {
         result: boot === null ? 'skipped' : 'passed',
