@@ -14,9 +14,10 @@ import {
   messageOf,
   parseSize,
   quoteArgv,
+  saysNoSpace,
   stripTerminal,
   within
-} from "./chunk-ZSR254OS.mjs";
+} from "./chunk-JYWA3AXN.mjs";
 import {
   ExitCode,
   __toESM,
@@ -4802,11 +4803,13 @@ function cannotComplete({ distribution, family, names, kernels, init }) {
     `with your ENTRYPOINT and entrypoint-service: true; or put ${parts.filter(Boolean).join(" and ") || "an initrd"} into the image in the Dockerfile.`
   ];
 }
-function requireSystem(survey, wishes) {
-  const { distribution, kernels, init } = survey;
+function requireSystem(survey) {
+  const { distribution, kernels, init, lacks } = survey;
   const [newest, ...older] = kernels;
-  planAddition(survey, { ...wishes, installSystem: "never" }, false);
-  if (newest === void 0 || init === null) throw new Error("A lack was not told.");
+  if (newest === void 0 || init === null || lacks.some(({ part }) => part === "initrd")) {
+    const problem = lacks.filter(({ part }) => ESSENTIAL.includes(part)).map(({ why }) => why);
+    throw new ActionError([...problem, advice(survey, "")].join("\n"), "Not a bootable system");
+  }
   return { distribution, kernels: [newest, ...older], init };
 }
 function logSurvey({ distribution, kernels, init, networkClient }) {
@@ -4933,7 +4936,7 @@ async function addSystem(host, undo, addition, { image, inputs, workDir }) {
       timeout: LIMIT2
     });
   } catch (error2) {
-    if (host.cancelled.aborted || !(error2 instanceof ActionError)) throw error2;
+    if (host.cancelled.aborted || !(error2 instanceof ActionError) || saysNoSpace(error2.message)) throw error2;
     throw new ActionError(
       `The packages that make the image a machine could not be installed: ${addition.packages.join(" ")}. ${error2.message}
 If the build has to go through a proxy, set build-args: HTTP_PROXY=\u2026; or install them in the Dockerfile, and nothing is added.`,
@@ -5104,10 +5107,21 @@ async function installFiles(host, folder, onLine, deadline) {
   return installed;
 }
 async function installFromNetwork(host, packages, folder, onLine, deadline) {
+  let full = false;
+  const see = (line) => {
+    full ||= saysNoSpace(line);
+    onLine(line);
+  };
   for (const attempt2 of [1, 2]) {
-    const updated = await apt2(host, ["update"], onLine, deadline);
+    const updated = await apt2(host, ["update"], see, deadline);
     const keep = ["-o", `Dir::Cache::archives=${folder}`, "-o", "APT::Keep-Downloaded-Packages=true"];
-    if (await apt2(host, ["install", "--yes", ...keep, "--", ...packages], onLine, deadline)) return;
+    if (await apt2(host, ["install", "--yes", ...keep, "--", ...packages], see, deadline)) return;
+    if (full) {
+      throw new ActionError(
+        `The runner's disk is full: apt-get could not install ${packages.join(", ")}. Free space first, or install them before this step.`,
+        "No space left"
+      );
+    }
     const late = performance.now() > deadline;
     if (attempt2 === 2 || late) {
       throw new ActionError(
@@ -5385,7 +5399,7 @@ async function main() {
 }
 function explainNoSpace(error2) {
   if (error2 instanceof ActionError && !(error2 instanceof CommandError)) return error2;
-  if (!/ENOSPC|no space left on device/i.test(messageOf(error2))) return error2;
+  if (!saysNoSpace(messageOf(error2))) return error2;
   return new ActionError(
     `The runner's disk is full. Set output-dir to a folder on a larger disk, or free space first. ${messageOf(error2)}`,
     "No space left"
@@ -5412,7 +5426,7 @@ async function makeImage(host, undo, inputs) {
     const config = await readImageConfig(host, image);
     const bare = await stages.run("File tree", () => openTree(run, image));
     const { survey, addition } = await stages.run("Root filesystem", () => planSystem(run, bare, config));
-    const { container, system } = addition === null ? { container: bare, system: requireSystem(survey, inputs) } : await stages.run("System", () => completeSystem(run, bare, addition, config));
+    const { container, system } = addition === null ? { container: bare, system: requireSystem(survey) } : await stages.run("System", () => completeSystem(run, bare, addition, config));
     await stages.run("Tools", () => tools.finish());
     const { plan, mounted } = await stages.run("Disk", () => makeDisk(run, container, system, config));
     await stages.run("Boot loader", () => makeBootable(run, container, plan, mounted));
@@ -5511,7 +5525,7 @@ async function completeSystem(run, bare, addition, config) {
   const container = await openTree(run, image);
   const survey = await surveySystem(container, config, inputs);
   logSurvey(survey);
-  return { container, system: requireSystem(survey, inputs) };
+  return { container, system: requireSystem(survey) };
 }
 async function makeDisk(run, container, system, config) {
   const { host, undo, inputs, workDir, disk } = run;
@@ -5594,7 +5608,7 @@ async function publishConsole({ uploadArtifact, retentionDays }, serialLog, canc
   setOutput("serial-log", serialLog);
   if (!uploadArtifact) return;
   try {
-    const { uploadFiles } = await import("./publish-LONCRT2F.mjs");
+    const { uploadFiles } = await import("./publish-BV5VDGRV.mjs");
     await uploadFiles([serialLog], retentionDays, /* @__PURE__ */ new Map(), cancelled);
   } catch (error2) {
     warning(inert(messageOf(error2)), { title: "Console log not uploaded" });
@@ -5652,7 +5666,7 @@ async function publish(run, made) {
     settle(draft, path);
   }
   async function upload(paths) {
-    const { uploadFiles } = await import("./publish-LONCRT2F.mjs");
+    const { uploadFiles } = await import("./publish-BV5VDGRV.mjs");
     return uploadFiles(
       paths,
       inputs.retentionDays,

@@ -15,7 +15,7 @@ import {
   mountDisk,
   planDisk
 } from './disk.ts'
-import { ActionError, messageOf } from './errors.ts'
+import { ActionError, messageOf, saysNoSpace } from './errors.ts'
 import { type MadeFile, makeFormats, settle, writeChecksums } from './formats.ts'
 import { CommandError, Host } from './host.ts'
 import { type Inputs, isHostname, readInputs } from './inputs.ts'
@@ -81,7 +81,7 @@ export async function main(): Promise<void> {
 /** Says what to do when a disk of the runner is full; stages that know better have said it already. */
 function explainNoSpace(error: unknown): unknown {
   if (error instanceof ActionError && !(error instanceof CommandError)) return error
-  if (!/ENOSPC|no space left on device/i.test(messageOf(error))) return error
+  if (!saysNoSpace(messageOf(error))) return error
   return new ActionError(
     `The runner's disk is full. Set output-dir to a folder on a larger disk, or free space first. ${messageOf(error)}`,
     'No space left'
@@ -126,7 +126,7 @@ async function makeImage(host: Host, undo: Undo, inputs: Inputs): Promise<void> 
     const { survey, addition } = await stages.run('Root filesystem', () => planSystem(run, bare, config))
     const { container, system } =
       addition === null
-        ? { container: bare, system: requireSystem(survey, inputs) }
+        ? { container: bare, system: requireSystem(survey) }
         : await stages.run('System', () => completeSystem(run, bare, addition, config))
     await stages.run('Tools', () => tools.finish())
     const { plan, mounted } = await stages.run('Disk', () => makeDisk(run, container, system, config))
@@ -246,7 +246,7 @@ async function completeSystem(
   const container = await openTree(run, image)
   const survey = await surveySystem(container, config, inputs)
   logSurvey(survey)
-  return { container, system: requireSystem(survey, inputs) }
+  return { container, system: requireSystem(survey) }
 }
 
 async function makeDisk(

@@ -230,11 +230,13 @@ function cannotComplete({ distribution, family, names, kernels, init }: Survey):
  * The system that the tree is.
  * @throws ActionError if something essential is missing
  */
-export function requireSystem(survey: Survey, wishes: Wishes): System {
-  const { distribution, kernels, init } = survey
+export function requireSystem(survey: Survey): System {
+  const { distribution, kernels, init, lacks } = survey
   const [newest, ...older] = kernels
-  planAddition(survey, { ...wishes, installSystem: 'never' }, false)
-  if (newest === undefined || init === null) throw new Error('A lack was not told.')
+  if (newest === undefined || init === null || lacks.some(({ part }) => part === 'initrd')) {
+    const problem = lacks.filter(({ part }) => ESSENTIAL.includes(part)).map(({ why }) => why)
+    throw new ActionError([...problem, advice(survey, '')].join('\n'), 'Not a bootable system')
+  }
   return { distribution, kernels: [newest, ...older], init }
 }
 
