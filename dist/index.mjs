@@ -39,12 +39,125 @@ import {
 // src/main.ts
 import { existsSync as existsSync4, mkdirSync as mkdirSync5 } from "node:fs";
 import { tmpdir as tmpdir2 } from "node:os";
-import { basename as basename3, join as join10 } from "node:path";
+import { basename as basename4, join as join10 } from "node:path";
 
 // src/boot-check/boot-check.ts
 import { once } from "node:events";
-import { closeSync, createWriteStream, openSync, rmSync } from "node:fs";
+import { appendFileSync, closeSync, createWriteStream, openSync, rmSync as rmSync2 } from "node:fs";
 import { join } from "node:path";
+
+// src/boot-check/expectations.ts
+import { request } from "node:http";
+import { createConnection } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+var PAUSE = 500;
+var PATIENCE = 5e3;
+var LOOK = 50;
+function parsePort(text) {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  return port >= 1 && port <= 65535 ? port : null;
+}
+function parseHttpExpectation(text) {
+  const [, digits = "", path = "", status] = /^(\d{1,5})(\/[\x21-\x7e]*)?=([1-5]\d\d)$/.exec(text) ?? [];
+  const port = parsePort(digits);
+  return port === null ? null : { kind: "http", port, path: path || "/", status: Number(status) };
+}
+var nameOf = (expected) => expected.kind === "port" ? `expect-port ${expected.port}` : `expect-http ${expected.port}${expected.path}=${expected.status}`;
+var readForwards = (usernet) => [...usernet.matchAll(/^\s*TCP\[(\w+)\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+[\d.]+\s+(\d+)\s/gm)].map(
+  ([, state2 = "", hostPort, guestPort]) => ({
+    state: state2,
+    hostPort: Number(hostPort),
+    guestPort: Number(guestPort)
+  })
+);
+var REFUSED = "nothing listens there";
+var SILENT = "the guest does not answer at all";
+async function meetExpectations(expectations, forwards, giveUp) {
+  const begin = performance.now();
+  const met = [];
+  const unmet = [];
+  const meet = async (expected) => {
+    for (; ; ) {
+      const answer = await ask(expected, forwards);
+      if (answer === null) {
+        met.push({ name: nameOf(expected), seconds: (performance.now() - begin) / 1e3 });
+        return;
+      }
+      if (giveUp.aborted) {
+        unmet.push(`${nameOf(expected)}: ${answer}`);
+        return;
+      }
+      await delay(PAUSE, void 0, { signal: giveUp }).catch(() => {
+      });
+    }
+  };
+  await Promise.all(expectations.map(meet));
+  return { met, unmet };
+}
+async function ask(expected, forwards) {
+  const door = (await forwards()).find(
+    ({ state: state2, guestPort }) => state2 === "HOST_FORWARD" && guestPort === expected.port
+  );
+  if (door === void 0) return "QEMU does not forward the port";
+  if (expected.kind === "port") return askPort(door.hostPort, forwards);
+  const status = await askHttp(door.hostPort, expected);
+  if (status === expected.status) return null;
+  if (typeof status === "number") return `the answer is ${status}`;
+  return await askPort(door.hostPort, forwards) ?? status;
+}
+async function askPort(hostPort, forwards) {
+  const socket = createConnection({ host: "127.0.0.1", port: hostPort, allowHalfOpen: true });
+  let over = false;
+  let spoke = false;
+  socket.on("error", () => {
+    over = true;
+  });
+  socket.on("end", () => {
+    over = true;
+  });
+  socket.on("data", () => {
+    spoke = true;
+  });
+  try {
+    for (const end = performance.now() + PATIENCE; performance.now() < end; ) {
+      await delay(LOOK);
+      if (spoke) return null;
+      const wasOver = over;
+      const states = (await forwards()).filter((forward) => forward.hostPort === hostPort);
+      if (states.some(({ state: state2 }) => /ESTABLISHED|WAIT|CLOSING|LAST_ACK/.test(state2))) return null;
+      if (wasOver) return REFUSED;
+    }
+    return SILENT;
+  } finally {
+    socket.destroy();
+  }
+}
+function askHttp(hostPort, { port, path }) {
+  return new Promise((resolve2) => {
+    const silence = `there is no answer within ${PATIENCE / 1e3} seconds`;
+    const asking = request({
+      host: "127.0.0.1",
+      port: hostPort,
+      path,
+      // As somebody on the machine itself would ask: services refuse names that they do not know.
+      headers: { host: `localhost:${port}`, "user-agent": "docker-to-disk", connection: "close" },
+      agent: false,
+      signal: AbortSignal.timeout(PATIENCE)
+    });
+    asking.on("response", (response) => {
+      resolve2(response.statusCode ?? "the answer has no status");
+      response.on("error", () => {
+      });
+      asking.destroy();
+    });
+    asking.on("error", (error2) => {
+      if (error2.code === "ABORT_ERR" || error2.name === "TimeoutError") resolve2(silence);
+      else if (error2.code?.startsWith("HPE_")) resolve2("the answer is not HTTP");
+      else resolve2("the connection is closed without an answer");
+    });
+    asking.end();
+  });
+}
 
 // src/boot-check/machine.ts
 function qemuArgv(machine) {
@@ -57,28 +170,57 @@ function qemuArgv(machine) {
   };
   return [
     ...["qemu-system-x86_64", "-name", machine.name, "-nodefaults", "-no-user-config", "-display", "none"],
-    // Without graphics SeaBIOS speaks on the serial port, so that "No bootable device" is seen.
+    // With this SeaBIOS speaks on the serial port too, so that "No bootable device" is seen; the display comes below.
     ...["-machine", "q35,graphics=off", "-accel", machine.accelerator === "tcg" ? "tcg,thread=multi" : "kvm"],
     // All that a machine of today has: recent distributions are built for x86-64-v2 and v3.
     ...["-cpu", machine.accelerator === "tcg" ? "max,la57=off" : "host"],
     ...["-m", `${machine.memoryMiB}M`, "-smp", `${machine.cpus}`],
-    ...["-blockdev", JSON.stringify(disk), "-device", "virtio-blk-pci,drive=disk,bootindex=1"],
-    // A network that answers DHCP, so that nothing waits for an address, and leads nowhere: the guest is a stranger.
-    ...["-netdev", "user,id=net,restrict=on", "-device", "virtio-net-pci,netdev=net,romfile="],
+    ...[
+      "-blockdev",
+      JSON.stringify(disk),
+      ...DISKS[machine.devices.diskBus].flatMap((device) => ["-device", device])
+    ],
+    ...[
+      "-netdev",
+      network(machine.forwards),
+      "-device",
+      `${CARDS[machine.devices.networkCard]},netdev=net,romfile=`
+    ],
     ...["-device", "virtio-rng-pci", "-serial", "stdio"],
     ...["-chardev", monitorSocket(machine.monitor), "-mon", "chardev=monitor,mode=control"],
-    // A machine that resets has not come up; with this it ends instead, and QMP tells which it was.
-    ...["-no-reboot", "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]
+    // A display for the screenshot. It comes last so that the other devices are where they would be without it.
+    ...["-device", "VGA"],
+    // A machine that resets has not come up. It stops then, as one that powers itself off; QMP tells which it was, and the
+    // display is still there.
+    ...[
+      "-no-reboot",
+      "-no-shutdown",
+      "-sandbox",
+      "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
+    ]
   ];
 }
+var DISKS = {
+  virtio: ["virtio-blk-pci,drive=disk,bootindex=1"],
+  sata: ["ide-hd,bus=ide.0,drive=disk,bootindex=1"],
+  nvme: ["nvme,serial=docker-to-disk,drive=disk,bootindex=1"],
+  scsi: ["virtio-scsi-pci,id=scsi", "scsi-hd,bus=scsi.0,drive=disk,bootindex=1"]
+};
+var CARDS = {
+  virtio: "virtio-net-pci",
+  e1000: "e1000",
+  e1000e: "e1000e",
+  vmxnet3: "vmxnet3"
+};
+var network = (forwards) => ["user,id=net,restrict=on", ...forwards.map((port) => `hostfwd=tcp:127.0.0.1:0-:${port}`)].join(",");
 var monitorSocket = (path) => `socket,id=monitor,path=${path.replaceAll(",", ",,")},server=on,wait=off`;
 var KVM_FAILURE = /KVM internal error|failed to initialize kvm|Could not access KVM|kvm.*(?:not supported|failed)|invalid accelerator kvm/i;
 
 // src/boot-check/monitor.ts
-import { createConnection } from "node:net";
+import { createConnection as createConnection2 } from "node:net";
 import { createInterface } from "node:readline";
-import { setTimeout as delay } from "node:timers/promises";
 var RETRY = 50;
+var PATIENCE2 = 1e4;
 var Monitor = class {
   /** @param path of the socket that QEMU makes */
   constructor(path) {
@@ -87,7 +229,10 @@ var Monitor = class {
   }
   path;
   #socket = null;
-  #reason = null;
+  #isDown = false;
+  /** Called once when the guest has shut itself down, with QMP's reason: `guest-shutdown`, `guest-reset` or `guest-panic`. */
+  onShutdown = () => {
+  };
   /** Called when the disk of the machine cannot be written for lack of space; QEMU stops the machine then. */
   onDiskFull = () => {
   };
@@ -97,20 +242,59 @@ var Monitor = class {
   #ended = new Promise((resolve2) => {
     this.#finished = resolve2;
   });
-  /** Reason of QMP's SHUTDOWN event, such as `guest-reset` or `guest-shutdown`; null if QEMU gave none. */
-  async shutdownReason() {
-    await Promise.race([this.#ended, delay(500, void 0, { ref: false })]);
-    return this.#reason;
+  #connected = () => {
+  };
+  #ready = new Promise((resolve2) => {
+    this.#connected = resolve2;
+  });
+  #pending = /* @__PURE__ */ new Map();
+  #lastId = 0;
+  /**
+   * Has QEMU carry out a command.
+   * @returns what the command returns
+   * @throws Error with QEMU's words if it refuses, or if it does not answer
+   */
+  async execute(command, args = {}) {
+    const id = ++this.#lastId;
+    const answered = this.#ready.then(
+      () => new Promise((resolve2) => {
+        this.#pending.set(id, resolve2);
+        this.#socket?.write(`${JSON.stringify({ execute: command, arguments: args, id })}
+`);
+      })
+    );
+    let timer;
+    const late = new Promise((resolve2) => {
+      timer = setTimeout(() => resolve2({ error: { desc: "QEMU does not answer" } }), PATIENCE2);
+    });
+    const ended = this.#ended.then(() => ({ error: { desc: "QEMU has ended" } }));
+    const message = await Promise.race([answered, late, ended]);
+    clearTimeout(timer);
+    this.#pending.delete(id);
+    if (message.error) throw new Error(`${command}: ${message.error.desc ?? "QEMU refuses"}`);
+    return message.return;
   }
+  /** Ends the talk; commands under way and later ones fail. */
   close() {
     this.#closed = true;
+    this.#finished();
     this.#socket?.destroy();
   }
   #connect() {
     if (this.#closed) return;
-    const socket = createConnection(this.path);
+    const socket = createConnection2(this.path);
     this.#socket = socket;
-    socket.on("connect", () => socket.write('{"execute":"qmp_capabilities"}\n'));
+    socket.on("connect", () => {
+      socket.write('{"execute":"qmp_capabilities"}\n');
+      this.#connected();
+      this.execute("query-status").then(
+        (answer) => {
+          if (answer.status === "shutdown") this.#goDown("guest-shutdown");
+        },
+        () => {
+        }
+      );
+    });
     socket.on("error", () => setTimeout(() => this.#connect(), RETRY).unref());
     socket.on("close", (hadError) => {
       if (!hadError) this.#finished();
@@ -120,15 +304,69 @@ var Monitor = class {
     });
     lines.on("line", (line) => this.#hear(line));
   }
+  #goDown(reason) {
+    if (this.#isDown || !reason.startsWith("guest-")) return;
+    this.#isDown = true;
+    this.onShutdown(reason);
+  }
   #hear(line) {
+    let message;
     try {
-      const message = JSON.parse(line);
-      if (message.event === "SHUTDOWN") this.#reason = message.data?.reason ?? null;
-      if (message.event === "BLOCK_IO_ERROR" && message.data?.nospace) this.onDiskFull();
+      message = JSON.parse(line);
     } catch {
+      return;
     }
+    if (message.event === "SHUTDOWN") this.#goDown(`${message.data?.reason}`);
+    if (message.event === "BLOCK_IO_ERROR" && message.data?.nospace) this.onDiskFull();
+    if (message.id !== void 0) this.#pending.get(message.id)?.(message);
   }
 };
+
+// src/boot-check/screenshot.ts
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
+import { crc32, deflateSync } from "node:zlib";
+var PNG_SIGNATURE = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]);
+function pngOf(ppm) {
+  const [header = "", columns, lines] = /^P6\s+(\d+)\s+(\d+)\s+255\s/.exec(ppm.toString("latin1", 0, 64)) ?? [];
+  const [width, height] = [Number(columns), Number(lines)];
+  const pixels = ppm.subarray(header.length);
+  if (header === "" || width * height === 0 || pixels.length < width * height * 3)
+    throw new Error("QEMU wrote no picture");
+  const rows = Array.from({ length: height }, (_, y) => [
+    Buffer.from([0]),
+    // no filter
+    pixels.subarray(y * width * 3, (y + 1) * width * 3)
+  ]);
+  const size = Buffer.alloc(13);
+  size.writeUInt32BE(width, 0);
+  size.writeUInt32BE(height, 4);
+  size.set([8, 2], 8);
+  return Buffer.concat([
+    PNG_SIGNATURE,
+    chunk("IHDR", size),
+    chunk("IDAT", deflateSync(Buffer.concat(rows.flat()))),
+    chunk("IEND", Buffer.alloc(0))
+  ]);
+}
+function chunk(type, data) {
+  const content = Buffer.concat([Buffer.from(type), data]);
+  const [length, check] = [Buffer.alloc(4), Buffer.alloc(4)];
+  length.writeUInt32BE(data.length);
+  check.writeUInt32BE(crc32(content));
+  return Buffer.concat([length, content, check]);
+}
+async function takeScreenshot(monitor, path) {
+  const ppm = `${path}.ppm`;
+  try {
+    await monitor.execute("screendump", { filename: basename(ppm) });
+    writeFileSync(path, pngOf(readFileSync(ppm)));
+  } catch (error2) {
+    info(`No screenshot of the machine: ${inert(messageOf(error2))}`);
+  } finally {
+    rmSync(ppm, { force: true });
+  }
+}
 
 // src/boot-check/console.ts
 import { StringDecoder } from "node:string_decoder";
@@ -137,8 +375,8 @@ var ConsoleLines = class {
   #decoder = new StringDecoder("utf8");
   #pending = "";
   /** @returns the lines that the chunk completes */
-  write(chunk) {
-    const [first = "", ...rest] = this.#decoder.write(chunk).split("\n");
+  write(chunk2) {
+    const [first = "", ...rest] = this.#decoder.write(chunk2).split("\n");
     this.#append(first);
     const lines = [];
     for (const part of rest) {
@@ -280,8 +518,8 @@ var ConsoleWatch = class {
   #after = [];
   #decision = null;
   /** @returns the lines that the chunk completes */
-  write(chunk) {
-    const lines = this.#lines.write(chunk);
+  write(chunk2) {
+    const lines = this.#lines.write(chunk2);
     for (const line of lines) this.#see(line, true);
     this.#see(this.#lines.partial, false);
     return lines;
@@ -320,10 +558,10 @@ var ConsoleWatch = class {
 
 // src/boot-check/boot-check.ts
 var BootFailure = class extends ActionError {
-  constructor(diagnosis, accelerator, seconds, lastLines) {
+  constructor(diagnosis, accelerator, seconds, lastLines, lead) {
     super(
       [
-        `The image does not boot: ${diagnosis.summary} (after ${formatSeconds(seconds)}, ${accelerator.toUpperCase()})`,
+        `${lead}: ${diagnosis.summary} (after ${formatSeconds(seconds)}, ${accelerator.toUpperCase()})`,
         diagnosis.advice,
         ...lastLines.length > 0 ? ["The console ends with:", ...lastLines.map((line) => `  ${inert(line)}`)] : ["The console is empty."]
       ].join("\n"),
@@ -338,28 +576,44 @@ var BootFailure = class extends ActionError {
   seconds;
 };
 var AFTERMATH = 400;
+var LEAST_FOR_EXPECTATIONS = 15e3;
+var TCG_STRETCH = 2;
 async function checkBoot(host, undo, options) {
-  const { accelerator } = options.boot;
-  if (accelerator === "tcg") return attempt(host, undo, options, "tcg");
-  const unusable = await makeKvmUsable(host, undo);
-  if (unusable === null) {
+  const { boot, machines } = options;
+  const fallBack = (reason) => {
+    if (boot.accelerator === "kvm") throw noKvm(reason);
+    const timeout = boot.timeout * TCG_STRETCH;
+    info(
+      `No KVM (${inert(reason)}): the machine runs under TCG, QEMU's own emulation, which is several times slower. boot-timeout is doubled to ${timeout} seconds.`
+    );
+    return { accelerator: "tcg", timeout };
+  };
+  const unusable = boot.accelerator === "tcg" ? null : await makeKvmUsable(host, undo);
+  let pace = { accelerator: boot.accelerator === "tcg" ? "tcg" : "kvm", timeout: boot.timeout };
+  if (unusable !== null) pace = fallBack(unusable);
+  const results = [];
+  for (const [i, devices] of machines.entries()) {
+    if (machines.length > 1) {
+      const title = `Machine ${i + 1} of ${machines.length}: ${describeDevices(devices)}`;
+      info(title);
+      appendFileSync(options.serialLog, `${i > 0 ? "\n" : ""}=== ${title} ===
+`);
+    }
     try {
-      return await attempt(host, undo, options, "kvm");
+      results.push(await attempt(host, undo, options, devices, pace));
     } catch (error2) {
       if (!(error2 instanceof KvmFailure)) throw error2;
-      if (accelerator === "kvm") throw noKvm(error2.message);
-      info(
-        `KVM does not work here (${inert(error2.message)}): starting again under TCG, QEMU's own emulation.`
-      );
+      pace = fallBack(error2.message);
+      results.push(await attempt(host, undo, options, devices, pace));
     }
-  } else {
-    if (accelerator === "kvm") throw noKvm(unusable);
+    const { evidence, seconds, accelerator } = results[i];
     info(
-      `No KVM (${unusable}): the machine runs under TCG, QEMU's own emulation, which is several times slower.`
+      `The image boots: ${inert(evidence)} after ${formatSeconds(seconds)} under ${accelerator.toUpperCase()}`
     );
   }
-  return attempt(host, undo, options, "tcg");
+  return results;
 }
+var describeDevices = ({ diskBus, networkCard }) => `disk on ${diskBus}, network card ${networkCard}`;
 var KvmFailure = class extends Error {
 };
 var noKvm = (reason) => new ActionError(
@@ -380,6 +634,8 @@ async function makeKvmUsable(host, undo) {
   if (code === null) return null;
   if (code === "ENOENT") return `${device} is absent`;
   if (code !== "EACCES") return `${device} cannot be opened: ${code}`;
+  if (host.which("udevadm") !== null)
+    await host.run(["udevadm", "settle", "--timeout=15"], { allowFailure: true, timeout: 2e4 });
   const present = await host.runAsRoot(["stat", "--format", "%a", device], { allowFailure: true });
   const mode = present.stdout.trim() || "660";
   if (!/[67]$/.test(mode)) undo.register({ kind: "mode", path: device, mode });
@@ -387,103 +643,185 @@ async function makeKvmUsable(host, undo) {
   const after = open();
   return after === null ? null : `${device} cannot be opened: ${after}`;
 }
-async function attempt(host, undo, { disk, boot, serialLog, workDir }, accelerator) {
+async function attempt(host, undo, { disk, boot, serialLog, screenshot, workDir, machines }, devices, pace) {
+  const { accelerator } = pace;
   const overlay = join(workDir, "overlay.qcow2");
   await host.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", disk, overlay]);
   const name = `docker-to-disk-${undo.runId}`;
   const socket = "monitor.qmp";
   const folder = openSync(workDir, "r");
   const { memoryMiB, cpus } = boot;
+  const forwards = [...new Set(boot.expectations.map(({ port }) => port))];
   const begin = performance.now();
-  const qemu = host.start(qemuArgv({ name, accelerator, memoryMiB, cpus, overlay, monitor: socket }), {
-    stdio: ["ignore", "pipe", "pipe"],
-    cwd: workDir
-  });
-  const log = createWriteStream(serialLog);
+  const qemu = host.start(
+    qemuArgv({ name, accelerator, memoryMiB, cpus, overlay, monitor: socket, forwards, devices }),
+    { stdio: ["ignore", "pipe", "pipe"], cwd: workDir }
+  );
+  const log = createWriteStream(serialLog, { flags: "a" });
   const monitor = new Monitor(`/proc/self/fd/${folder}/${socket}`);
+  void qemu.ended.then(() => monitor.close());
   const watch = new ConsoleWatch(boot.successPattern);
+  const on = machines.length > 1 || devices.diskBus !== "virtio" ? ` with its ${describeDevices(devices)}` : "";
+  const secondsSince = () => (performance.now() - begin) / 1e3;
   try {
-    const verdict = await watchMachine(qemu, { watch, monitor, boot, log, accelerator });
-    const seconds = (performance.now() - begin) / 1e3;
+    const verdict = await watchMachine(qemu, { watch, monitor, boot, log, pace });
+    const seconds = secondsSince();
     if (host.cancelled.aborted) throw host.cancelled.reason;
     if (watch.partial.trim() !== "") printGuest(watch.partial);
-    if (typeof verdict === "string") return { accelerator, seconds, evidence: verdict };
     if (verdict instanceof Error) throw verdict;
-    throw new BootFailure(verdict, accelerator, seconds, watch.quotation);
+    if (typeof verdict !== "string")
+      throw new BootFailure(verdict, accelerator, seconds, watch.quotation, `The image does not boot${on}`);
+    if (boot.maxSeconds !== null && seconds > boot.maxSeconds) {
+      const cause = overBudget(seconds, boot.maxSeconds);
+      throw new BootFailure(
+        cause,
+        accelerator,
+        seconds,
+        watch.quotation,
+        `The image boots${on}, but too slowly`
+      );
+    }
+    const left = Math.max(pace.timeout * 1e3 - (performance.now() - begin), LEAST_FOR_EXPECTATIONS);
+    const later = new ConsoleWatch(NEVER);
+    const checks = await checkExpectations(qemu, { monitor, boot, later, left });
+    if (host.cancelled.aborted) throw host.cancelled.reason;
+    if (checks instanceof Error) throw checks;
+    if (!Array.isArray(checks)) {
+      const lines = later.quotation.length > 0 ? later.quotation : watch.quotation;
+      throw new BootFailure(
+        checks,
+        accelerator,
+        secondsSince(),
+        lines,
+        `The image boots${on}, but a check failed`
+      );
+    }
+    return { devices, accelerator, seconds, evidence: verdict, checks };
   } finally {
+    if (!host.cancelled.aborted) await takeScreenshot(monitor, screenshot);
     await qemu.end(2e3);
     monitor.close();
     log.end();
     await once(log, "close").catch(() => {
     });
     closeSync(folder);
-    for (const path of [overlay, join(workDir, socket)]) rmSync(path, { force: true });
+    for (const path of [overlay, join(workDir, socket)]) rmSync2(path, { force: true });
   }
 }
 var printGuest = (line) => info(`guest \u2502 ${inert(line)}`);
 function watchMachine(qemu, facts) {
-  const { watch, monitor, boot, log, accelerator } = facts;
+  const { watch, monitor, boot, log, pace } = facts;
+  const { accelerator } = pace;
   let stderr = "";
   return new Promise((resolve2) => {
-    const timer = setTimeout(() => resolve2(timeoutCause(boot, watch.spoke)), boot.timeout * 1e3);
-    qemu.stdout?.on("data", (chunk) => {
-      log.write(chunk);
+    const timer = setTimeout(() => resolve2(timeoutCause(boot, pace, watch.spoke)), pace.timeout * 1e3);
+    qemu.stdout?.on("data", (chunk2) => {
+      log.write(chunk2);
       const decidedBefore = watch.decision !== null;
-      for (const line2 of watch.write(chunk)) printGuest(line2);
+      for (const line2 of watch.write(chunk2)) printGuest(line2);
       if (decidedBefore || watch.decision === null) return;
       clearTimeout(timer);
       const { line, outcome } = watch.decision;
       if (outcome === "success") resolve2(line);
       else setTimeout(() => resolve2(outcome), AFTERMATH);
     });
-    const noSpace = "no space left on device";
-    monitor.onDiskFull = () => resolve2(new Error(`QEMU cannot write the machine's disk: ${noSpace}`));
+    monitor.onDiskFull = () => resolve2(diskFull());
+    monitor.onShutdown = (reason) => setTimeout(() => {
+      if (watch.decision === null) resolve2(shutdownCause(reason, "before it was up"));
+    }, AFTERMATH);
     log.on("error", resolve2);
     qemu.stderr?.setEncoding("utf8");
     qemu.stderr?.on("data", (text) => {
       stderr = (stderr + text).slice(-4096);
       if (accelerator === "kvm" && KVM_FAILURE.test(stderr)) resolve2(new KvmFailure(firstLine(stderr)));
     });
-    void qemu.ended.then(async (end) => {
+    void qemu.ended.then((end) => {
       clearTimeout(timer);
       if (accelerator === "kvm" && !watch.spoke)
         resolve2(new KvmFailure(firstLine(stderr) || "QEMU ended at once"));
-      const reason = await monitor.shutdownReason();
-      if (watch.decision === null) resolve2(endCause(reason, end, stderr));
+      if (watch.decision === null) resolve2(endCause(end, stderr));
     });
   });
 }
+var NEVER = /(?!)/;
+async function checkExpectations(qemu, facts) {
+  const { monitor, boot, later, left } = facts;
+  const { expectations } = boot;
+  if (expectations.length === 0) return [];
+  info(`The machine is up. Waiting for ${expectations.map(nameOf).join(", ")}`);
+  const giveUp = new AbortController();
+  const timer = setTimeout(() => giveUp.abort(), left);
+  const forwards = async () => {
+    const usernet = await monitor.execute("human-monitor-command", { "command-line": "info usernet" }).catch(() => "");
+    return readForwards(`${usernet}`);
+  };
+  try {
+    const outcome = await Promise.race([
+      meetExpectations(expectations, forwards, giveUp.signal),
+      downfall(qemu, monitor, later)
+    ]);
+    if (!("met" in outcome)) return outcome;
+    const { met, unmet } = outcome;
+    for (const { name, seconds } of met) info(`${name}: holds after ${formatSeconds(seconds)}`);
+    return unmet.length === 0 ? met : unmetCause(unmet, left / 1e3);
+  } finally {
+    clearTimeout(timer);
+    giveUp.abort();
+  }
+}
+var overBudget = (seconds, most) => ({
+  id: "over-budget",
+  summary: `It takes ${(seconds - most).toFixed(1)} seconds more than max-boot-seconds (${most}) allows.`,
+  advice: "Look at the times in the console for what holds it up; under systemd, systemd-analyze blame tells. Under TCG a machine takes several times as long as under KVM."
+});
+var unmetCause = (unmet, seconds) => ({
+  id: "expectation",
+  summary: `${unmet.join("; ")}, ${Math.round(seconds)} seconds after the machine was up.`,
+  advice: "Look whether the service is enabled and what it says. It has to listen on all addresses, not on 127.0.0.1 alone, and the machine needs the address that it is offered by DHCP, 10.0.2.15. If it is only slow, raise boot-timeout."
+});
+function downfall(qemu, monitor, later) {
+  return new Promise((resolve2) => {
+    qemu.stdout?.on("data", (chunk2) => {
+      later.write(chunk2);
+      const outcome = later.decision?.outcome;
+      if (outcome !== void 0 && outcome !== "success") setTimeout(() => resolve2(outcome), AFTERMATH);
+    });
+    monitor.onDiskFull = () => resolve2(diskFull());
+    monitor.onShutdown = (reason) => setTimeout(() => {
+      if (later.decision === null) resolve2(shutdownCause(reason, "although it was up"));
+    }, AFTERMATH);
+    void qemu.ended.then((end) => resolve2(endCause(end, "")));
+  });
+}
+var diskFull = () => new Error("QEMU cannot write the machine's disk: no space left on device");
 var firstLine = (text) => text.trim().split("\n")[0] ?? "";
-function timeoutCause(boot, spoke) {
+function timeoutCause(boot, pace, spoke) {
+  const doubled = pace.timeout === boot.timeout ? "" : `, doubled from ${boot.timeout} without KVM`;
+  const limit = `boot-timeout (${pace.timeout} seconds${doubled})`;
   const sign = boot.successPattern === null ? "login prompt" : `line that matches ${boot.successPattern}`;
   if (!spoke) {
     return {
       id: "silent-console",
-      summary: `Nothing appeared on the serial console within boot-timeout (${boot.timeout} seconds).`,
+      summary: `Nothing appeared on the serial console within ${limit}.`,
       advice: "The kernel may log elsewhere: leave serial-console true and console= out of kernel-args."
     };
   }
   return {
     id: "timeout",
-    summary: `No ${sign} appeared on the serial console within boot-timeout (${boot.timeout} seconds).`,
+    summary: `No ${sign} appeared on the serial console within ${limit}.`,
     advice: "If the system was still starting, raise boot-timeout. If it was up, it has no getty on ttyS0: enable one, or set boot-success-pattern to a line that it prints."
   };
 }
-function endCause(reason, { exitCode, signal }, stderr) {
-  if (reason === "guest-reset") {
-    return {
-      id: "reset",
-      summary: "The machine reset itself before it was up.",
-      advice: "A kernel or init that reboots on failure: the last lines above say why it gave up."
-    };
-  }
-  if (reason === "guest-shutdown") {
-    return {
-      id: "shutdown",
-      summary: "The machine powered itself off before it was up.",
-      advice: "Something in the image shuts it down during boot: the last lines above name it."
-    };
-  }
+var shutdownCause = (reason, when) => reason === "guest-reset" ? {
+  id: "reset",
+  summary: `The machine reset itself ${when}.`,
+  advice: "A kernel or init that reboots on failure: the last lines above say why it gave up."
+} : {
+  id: "shutdown",
+  summary: `The machine powered itself off ${when}.`,
+  advice: "Something in the image shuts it down during boot: the last lines above name it."
+};
+function endCause({ exitCode, signal }, stderr) {
   const words = stderr.trim().split("\n").slice(-3).map(inert).join(" ");
   return {
     id: "qemu-ended",
@@ -492,13 +830,72 @@ function endCause(reason, { exitCode, signal }, stderr) {
   };
 }
 
+// src/distro/drivers.ts
+var DISK_BUSES = ["virtio", "sata", "nvme", "scsi"];
+var DISK_DRIVERS = {
+  virtio: ["virtio_blk", "virtio_pci"],
+  sata: ["ahci", "sd_mod"],
+  nvme: ["nvme"],
+  scsi: ["virtio_scsi", "virtio_pci", "sd_mod"]
+};
+var LARGEST_LIST = 1 << 20;
+async function readDrivers({ index, read }, { version, initrd }) {
+  const folder = ["lib/modules", "usr/lib/modules"].map((parent) => index.resolve(`${parent}/${version}`)).find((real) => real !== null);
+  if (folder === void 0 || version === "") return null;
+  const list = index.resolve(`${folder}/modules.builtin`);
+  const text = list === null ? null : await read(list, LARGEST_LIST);
+  if (text === null) return null;
+  const builtIn = new Set(text.toString("latin1").split("\n").map(moduleOf));
+  const all = /* @__PURE__ */ new Set([...builtIn, ...filesBelow(index, folder).map(moduleOf)]);
+  return { early: initrd === null ? builtIn : all, all };
+}
+function missingForRoot(drivers, filesystem) {
+  if (drivers === null) return null;
+  const has = (name) => drivers.early.has(name);
+  const missing = [
+    // The driver ext4 reads ext3 and ext2 as well.
+    ...has("ext4") || has(filesystem) ? [] : [`the filesystem (${filesystem})`],
+    ...DISK_BUSES.some((bus) => DISK_DRIVERS[bus].every(has)) ? [] : [`any disk (${DISK_BUSES.join(", ")})`]
+  ];
+  return missing.length === 0 ? null : missing.join(" and ");
+}
+function filesBelow(index, folder) {
+  return index.list(folder).flatMap((name) => {
+    const path = `${folder}/${name}`;
+    const kind = index.entry(path)?.kind;
+    if (kind === "d") return filesBelow(index, path);
+    return kind === "f" ? [path] : [];
+  });
+}
+var moduleOf = (path) => (path.split("/").pop() ?? "").replace(/\.ko(\.\w+)?$/, "").replaceAll("-", "_");
+
+// src/boot-check/devices.ts
+var NETWORK_CARDS = ["virtio", "e1000", "e1000e", "vmxnet3"];
+var NETWORK_DRIVERS = {
+  virtio: ["virtio_net", "virtio_pci"],
+  e1000: ["e1000"],
+  e1000e: ["e1000e"],
+  vmxnet3: ["vmxnet3"]
+};
+var fitting = (needed, all, drivers) => drivers === void 0 ? all[0] : all.find((one) => needed[one].every((name) => drivers.has(name))) ?? all[0];
+function planDevices({
+  diskBus,
+  networkCard,
+  matrix
+}, drivers) {
+  const card = networkCard === "auto" ? fitting(NETWORK_DRIVERS, NETWORK_CARDS, drivers?.all) ?? "virtio" : networkCard;
+  const bus = diskBus === "auto" ? fitting(DISK_DRIVERS, DISK_BUSES, drivers?.early) ?? "virtio" : diskBus;
+  return (matrix.length > 0 ? matrix : [bus]).map((one) => ({ diskBus: one, networkCard: card }));
+}
+var lacksDiskDriver = ({ diskBus }, drivers) => drivers === null ? [] : DISK_DRIVERS[diskBus].filter((name) => !drivers.early.has(name));
+
 // src/bootloader.ts
-import { closeSync as closeSync3, openSync as openSync3, readFileSync, writeSync } from "node:fs";
+import { closeSync as closeSync3, openSync as openSync3, readFileSync as readFileSync2, writeSync } from "node:fs";
 
 // src/disk.ts
 import { randomBytes, randomUUID } from "node:crypto";
 import { closeSync as closeSync2, mkdirSync, openSync as openSync2, statfsSync, truncateSync } from "node:fs";
-import { basename, dirname, join as join2 } from "node:path";
+import { basename as basename2, dirname, join as join2 } from "node:path";
 
 // src/edits.ts
 var import_tar_stream = __toESM(require_tar_stream(), 1);
@@ -607,8 +1004,8 @@ var FindParser = class {
   #seen = /* @__PURE__ */ new Set();
   #rest = Buffer.alloc(0);
   #fields = [];
-  write(chunk) {
-    const data = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk;
+  write(chunk2) {
+    const data = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk2]) : chunk2;
     let from = 0;
     for (let at = data.indexOf(0, from); at !== -1; at = data.indexOf(0, from)) {
       this.#fields.push(data.toString("utf8", from, at));
@@ -733,7 +1130,7 @@ async function applyEdits(host, index, mountPoint, edits) {
   }
   archive.finalize();
   const chunks = [];
-  for await (const chunk of archive) chunks.push(chunk);
+  for await (const chunk2 of archive) chunks.push(chunk2);
   await host.runAsRoot(extractArgv(mountPoint), { input: Buffer.concat(chunks) });
 }
 var extractArgv = (folder) => [
@@ -882,7 +1279,7 @@ function mkfsArgv(plan, path, knowsPrezeroed) {
   ];
 }
 var filesystemIn = (path) => ({
-  name: `./${basename(path)}?offset=${START_BYTES}`,
+  name: `./${basename2(path)}?offset=${START_BYTES}`,
   cwd: dirname(path)
 });
 async function createDisk(host, plan, path) {
@@ -990,11 +1387,11 @@ async function digHoles(host, folder) {
 }
 async function showJournal(host, plan, path, shown) {
   if (plan.journalMiB === 0) return;
-  const request = `feature ${shown ? "" : "-"}has_journal`;
+  const request2 = `feature ${shown ? "" : "-"}has_journal`;
   const { name, cwd } = filesystemIn(path);
-  const { stdout } = await host.run(["debugfs", "-w", "-R", request, name], { cwd });
+  const { stdout } = await host.run(["debugfs", "-w", "-R", request2, name], { cwd });
   if (stdout.includes("has_journal") !== shown)
-    throw new ActionError(`debugfs could not do "${request}": ${stdout.trim()}`);
+    throw new ActionError(`debugfs could not do "${request2}": ${stdout.trim()}`);
 }
 async function checkFilesystem(host, path) {
   const { name, cwd } = filesystemIn(path);
@@ -1099,7 +1496,7 @@ function planLoader(index, plan, kernels, options) {
     ...menu ? MENU_MODULES.map((name) => ({
       kind: "file",
       path: `${LOADER_FOLDER}/${name}`,
-      content: readFileSync(`${options.moduleFolder}/${name}`),
+      content: readFileSync2(`${options.moduleFolder}/${name}`),
       mode: 420
     })) : []
   ];
@@ -1110,7 +1507,7 @@ async function installLoader(host, index, mountPoint) {
   await host.runAsRoot(["extlinux", "--install", folder], { timeout: 12e4 });
 }
 function writeBootCode(diskPath, mbrPath) {
-  const code = readFileSync(mbrPath);
+  const code = readFileSync2(mbrPath);
   if (code.length === 0 || code.length > MBR_CODE_BYTES) {
     throw new ActionError(
       `${mbrPath} is no MBR code: it has ${code.length} bytes, and 1 to ${MBR_CODE_BYTES} fit.`
@@ -1125,7 +1522,7 @@ function writeBootCode(diskPath, mbrPath) {
 }
 
 // src/container.ts
-import { mkdirSync as mkdirSync2, readFileSync as readFileSync2, rmSync as rmSync2, statfsSync as statfsSync2, writeFileSync } from "node:fs";
+import { mkdirSync as mkdirSync2, readFileSync as readFileSync3, rmSync as rmSync3, statfsSync as statfsSync2, writeFileSync as writeFileSync2 } from "node:fs";
 import { join as join3 } from "node:path";
 import { pipeline } from "node:stream/promises";
 var import_tar_stream2 = __toESM(require_tar_stream(), 1);
@@ -1218,7 +1615,7 @@ async function build(host, inputs, platform, workDir) {
   const secretPath = (id) => join3(secretDir, id);
   mkdirSync2(secretDir, { mode: 448 });
   for (const secret of inputs.secrets) {
-    if ("value" in secret) writeFileSync(secretPath(secret.id), secret.value, { mode: 384 });
+    if ("value" in secret) writeFileSync2(secretPath(secret.id), secret.value, { mode: 384 });
   }
   const iidFile = join3(workDir, "image-id");
   try {
@@ -1231,9 +1628,9 @@ async function build(host, inputs, platform, workDir) {
     if (host.cancelled.aborted) throw error2;
     throw new ActionError(`The Docker build failed. ${messageOf(error2)}`, "Docker build failed");
   } finally {
-    rmSync2(secretDir, { recursive: true, force: true });
+    rmSync3(secretDir, { recursive: true, force: true });
   }
-  return readFileSync2(iidFile, "utf8").trim();
+  return readFileSync3(iidFile, "utf8").trim();
 }
 var BUILDER_NAMES = {
   buildx: "buildx",
@@ -1289,7 +1686,7 @@ async function readMounted(host, mountPoint) {
   const find = host.startAsRoot(["find", mountPoint, "-printf", FIND_FORMAT], {
     stdio: ["ignore", "pipe", "inherit"]
   });
-  find.stdout?.on("data", (chunk) => parser.write(chunk));
+  find.stdout?.on("data", (chunk2) => parser.write(chunk2));
   const { exitCode } = await find.ended;
   if (exitCode !== 0)
     throw new ActionError(`find could not read the container's files (exit code ${exitCode}).`);
@@ -1425,9 +1822,9 @@ async function readFromContainer(host, name, path, limit) {
     isFile2 ??= header.type === "file";
     stream.on("data", (data) => {
       if (size >= limit) return;
-      const chunk = data;
-      chunks.push(chunk);
-      size += chunk.length;
+      const chunk2 = data;
+      chunks.push(chunk2);
+      size += chunk2.length;
       if (size >= limit) void running.end(0);
     });
     stream.on("end", next);
@@ -1449,16 +1846,16 @@ import {
   fsyncSync,
   openSync as openSync4,
   renameSync,
-  rmSync as rmSync3,
+  rmSync as rmSync4,
   statSync as statSync2,
-  writeFileSync as writeFileSync2
+  writeFileSync as writeFileSync3
 } from "node:fs";
 import { join as join5 } from "node:path";
 import { pipeline as pipeline2 } from "node:stream/promises";
 
 // src/inputs.ts
 import { existsSync, statSync } from "node:fs";
-import { basename as basename2, join as join4, resolve } from "node:path";
+import { basename as basename3, join as join4, resolve } from "node:path";
 
 // node_modules/csv-parse/lib/api/CsvError.js
 var CsvError = class _CsvError extends Error {
@@ -3274,6 +3671,7 @@ function readInputs(env = process.env) {
     outputDir: readOutputDir(read),
     uploadArtifact: read.boolean("upload-artifact"),
     retentionDays: read.text("retention-days") ? read.integer("retention-days", 1, 400, "days") : null,
+    maxImageBytes: read.text("max-image-size") ? read.size("max-image-size", MIB) : null,
     boot: readBoot(read),
     installTools: read.boolean("install-tools")
   };
@@ -3381,15 +3779,15 @@ function readPlatform(read) {
 }
 var isMachineNetwork = (text) => NETWORKS.some((known) => known === text);
 function readMachineNetwork(read) {
-  const network = read.text("network");
-  return isMachineNetwork(network) ? network : "dhcp";
+  const network2 = read.text("network");
+  return isMachineNetwork(network2) ? network2 : "dhcp";
 }
 function readBuildNetwork(read) {
-  const [own, network] = [read.optional("build-network"), read.optional("network")];
-  if (network === null || isMachineNetwork(network)) return own;
-  if (own !== null && own !== network)
-    read.wrong("network", network, "it has to be dhcp or none where build-network is given.");
-  return network;
+  const [own, network2] = [read.optional("build-network"), read.optional("network")];
+  if (network2 === null || isMachineNetwork(network2)) return own;
+  if (own !== null && own !== network2)
+    read.wrong("network", network2, "it has to be dhcp or none where build-network is given.");
+  return network2;
 }
 function readUser(read) {
   const user = read.optional("user");
@@ -3452,7 +3850,7 @@ function readKernelArgs(read) {
 function readName(read, env) {
   const given = read.optional("name");
   if (given === null) {
-    const own = env.GITHUB_REPOSITORY?.split("/").pop() || basename2(process.cwd());
+    const own = env.GITHUB_REPOSITORY?.split("/").pop() || basename3(process.cwd());
     return own.replace(/[^\w.-]+/g, "-").replace(/^[-.]+/, "").slice(0, 100) || "disk";
   }
   if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029":<>|*?\\/]|^[-.]|##\[/.test(given) || Buffer.byteLength(given) > 128) {
@@ -3499,9 +3897,39 @@ function readBoot(read) {
     successPattern: readPattern(read),
     memoryMiB: Math.floor(read.size("memory", 64 * MIB) / MIB),
     cpus: read.integer("cpus", 1, 64, "processors"),
-    accelerator: read.oneOf("accelerator", ACCELERATORS, "auto")
+    accelerator: read.oneOf("accelerator", ACCELERATORS, "auto"),
+    expectations: readExpectations(read),
+    diskBus: read.oneOf("disk-bus", ["auto", ...DISK_BUSES], "auto"),
+    networkCard: read.oneOf("network-card", ["auto", ...NETWORK_CARDS], "auto"),
+    matrix: readMatrix(read),
+    maxSeconds: read.text("max-boot-seconds") ? read.integer("max-boot-seconds", 1, 21600, "seconds") : null
   };
   return read.boolean("boot-test") ? boot : null;
+}
+function readMatrix(read) {
+  const text = read.text("boot-matrix");
+  const words = [...new Set(text.split(/[\s,]+/).filter(Boolean))];
+  const buses = DISK_BUSES.filter((bus) => words.includes(bus));
+  if (buses.length < words.length)
+    read.wrong("boot-matrix", text, `each machine has to be one of ${DISK_BUSES.join(", ")}.`);
+  else if (words.length > 0 && read.text("disk-bus") !== "auto")
+    read.wrong("boot-matrix", text, "disk-bus names the one machine to boot: leave one of the two out.");
+  return words.flatMap((word) => buses.filter((bus) => bus === word));
+}
+function readExpectations(read) {
+  const ports = [...new Set(read.list("expect-port"))].flatMap((item) => {
+    const port = parsePort(item);
+    if (port !== null) return [{ kind: "port", port }];
+    read.wrong("expect-port", item, "each line has to be a TCP port from 1 to 65535, such as 22.");
+    return [];
+  });
+  const answers = [...new Set(read.list("expect-http"))].flatMap((item) => {
+    const expected = parseHttpExpectation(item);
+    if (expected !== null) return [expected];
+    read.wrong("expect-http", item, "each line has to be PORT/PATH=STATUS, such as 8080/healthz=200.");
+    return [];
+  });
+  return [...ports, ...answers];
 }
 function readPattern(read) {
   const pattern = read.optional("boot-success-pattern");
@@ -3520,6 +3948,22 @@ var isFile = (path) => statSync(path, { throwIfNoEntry: false })?.isFile() ?? fa
 var isFolder = (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
 // src/formats.ts
+var ImageTooLarge = class extends ActionError {
+  constructor(files, most) {
+    const each = files.map(
+      ({ name, size }) => `${name} has ${formatBytes(size)}, ${formatBytes(size - most)} more`
+    );
+    super(
+      `${inert(each.join("; "))} than max-image-size (${formatBytes(most)}) allows. Leave out of the image what it does not need, such as package lists and caches, or choose a compressed format.`,
+      "Image too large"
+    );
+  }
+};
+function checkImageSizes(files, most) {
+  if (most === null) return;
+  const large = files.filter(({ size }) => size > most);
+  if (large.length > 0) throw new ImageTooLarge(large, most);
+}
 var LIMIT = 3 * 60 * 6e4;
 var CONVERSIONS = {
   qcow2: ["-O", "qcow2", "-c", "-o", "compression_type=zstd"],
@@ -3577,7 +4021,7 @@ async function makeFormats(host, disk, formats, baseName, workDir) {
     await Promise.allSettled(beside);
   }
   const wanted = /* @__PURE__ */ new Set([disk, ...made.map((file) => file.path)]);
-  for (const path of containers.values()) if (!wanted.has(path)) rmSync3(path);
+  for (const path of containers.values()) if (!wanted.has(path)) rmSync4(path);
   return Promise.all(made.map(async (file) => ({ ...file, sha256: await file.sha256 })));
 }
 async function convert(host, container, from, to) {
@@ -3587,7 +4031,7 @@ async function convert(host, container, from, to) {
   } catch (error2) {
     if (container !== "qcow2" || !/compression.type/i.test(messageOf(error2))) throw error2;
     info("This qemu-img has no zstd: compressing qcow2 with zlib.");
-    rmSync3(to, { force: true });
+    rmSync4(to, { force: true });
     await host.run(
       argv.map((arg) => arg === "compression_type=zstd" ? "compression_type=zlib" : arg),
       { timeout: LIMIT }
@@ -3613,7 +4057,7 @@ async function compress(host, compression, from, to) {
   const running = host.start(compressArgv(compression, from), { stdio: ["ignore", "pipe", "inherit"] });
   if (!running.stdout) throw new ActionError(`${compression} has no output`);
   const hash = createHash("sha256");
-  running.stdout.on("data", (chunk) => hash.update(chunk));
+  running.stdout.on("data", (chunk2) => hash.update(chunk2));
   await pipeline2(running.stdout, createWriteStream2(to));
   const { exitCode } = await running.ended;
   if (host.cancelled.aborted) throw host.cancelled.reason;
@@ -3623,8 +4067,8 @@ async function compress(host, compression, from, to) {
 }
 async function hashFile(path, signal) {
   const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, signal }))
-    hash.update(chunk);
+  for await (const chunk2 of createReadStream(path, { highWaterMark: 1 << 20, signal }))
+    hash.update(chunk2);
   return hash.digest("hex");
 }
 function settle(from, to) {
@@ -3637,7 +4081,7 @@ function settle(from, to) {
   renameSync(from, to);
 }
 function writeChecksums(files, path) {
-  writeFileSync2(path, files.map(({ name, sha256 }) => `${sha256}  ${name}
+  writeFileSync3(path, files.map(({ name, sha256 }) => `${sha256}  ${name}
 `).join(""));
 }
 
@@ -3847,10 +4291,10 @@ var Tail = class {
     stream?.setEncoding("utf8");
     stream?.on("error", () => {
     });
-    stream?.on("data", (chunk) => {
-      this.#text = (this.#text + chunk).slice(-KEPT_OUTPUT);
+    stream?.on("data", (chunk2) => {
+      this.#text = (this.#text + chunk2).slice(-KEPT_OUTPUT);
       if (!onLine) return;
-      const lines = (this.#line + chunk).split(/\r?\n|\r/);
+      const lines = (this.#line + chunk2).split(/\r?\n|\r/);
       this.#line = (lines.pop() ?? "").slice(-KEPT_OUTPUT);
       lines.forEach(onLine);
     });
@@ -3959,7 +4403,7 @@ function planIdentity(draft, { hostname, rootMount, init }) {
   if (init.system === "systemd") draft.write("etc/machine-id", "", { mode: 292 });
   else draft.remove("etc/machine-id");
   if (draft.entry("var/lib/dbus/machine-id")?.kind === "f") draft.remove("var/lib/dbus/machine-id");
-  planDevices(draft);
+  planDevices2(draft);
   draft.remove(".dockerenv", "run/.containerenv");
   if (/exit\s+101/.test(draft.text("usr/sbin/policy-rc.d") ?? "")) draft.remove("usr/sbin/policy-rc.d");
 }
@@ -3980,7 +4424,7 @@ function hosts(hostname) {
     ""
   ].join("\n");
 }
-function planDevices(draft) {
+function planDevices2(draft) {
   if (draft.entry("dev/console")?.kind !== "c")
     draft.device("dev/console", { major: 5, minor: 1, mode: 384 });
   if (draft.entry("dev/null")?.kind !== "c") draft.device("dev/null", { major: 1, minor: 3, mode: 438 });
@@ -4124,10 +4568,10 @@ async function preflight(host, outputDir) {
 var refuse = (message) => new ActionError(message, "Unsuitable machine");
 
 // src/report.ts
-import { rmSync as rmSync4, writeFileSync as writeFileSync3 } from "node:fs";
+import { rmSync as rmSync5, writeFileSync as writeFileSync4 } from "node:fs";
 function writeReport(report, path) {
-  rmSync4(path, { force: true });
-  writeFileSync3(path, `${JSON.stringify(report, null, 2)}
+  rmSync5(path, { force: true });
+  writeFileSync4(path, `${JSON.stringify(report, null, 2)}
 `, { flag: "wx" });
 }
 function startCommand(path) {
@@ -4147,7 +4591,15 @@ function summaryMarkdown(report, artifacts) {
   const { disk, boot } = report;
   const cell = markdownCell;
   const links = new Map(artifacts.map((artifact) => [artifact.name, artifact.url]));
-  const booted = boot.result === "passed" ? `passed in ${formatSeconds(boot.seconds ?? 0)} under ${boot.accelerator?.toUpperCase()}: ${cell(boot.evidence ?? "")}` : "skipped (boot-test: false)";
+  const passed = ({ seconds, accelerator, evidence }) => `passed in ${formatSeconds(seconds)} under ${accelerator.toUpperCase()}: ${cell(evidence)}`;
+  const { machines } = boot;
+  const checks = machines.flatMap((machine) => {
+    const on = machines.length > 1 ? `, disk on ${machine.devices.diskBus}` : "";
+    return [
+      [`Boot check${on}`, passed(machine)],
+      ...machine.checks.map(({ name, seconds }) => [cell(name) + on, `holds after ${formatSeconds(seconds)}`])
+    ];
+  });
   const facts = table(
     ["", ""],
     [
@@ -4157,7 +4609,7 @@ function summaryMarkdown(report, artifacts) {
       ["Init", cell(report.init)],
       ["Added to the image", report.added.length === 0 ? "nothing" : cell(report.added.join(" "))],
       ["Disk", `${formatBytes(disk.sizeBytes)}, MBR, disk id ${disk.diskId}`],
-      ["Boot check", booted]
+      ...checks.length > 0 ? checks : [["Boot check", "skipped (boot-test: false)"]]
     ]
   );
   const partitions = table(
@@ -4266,30 +4718,6 @@ async function addSummary(markdown) {
   await summary.addRaw(markdown).write();
 }
 
-// src/distro/drivers.ts
-var DISKS = [
-  ["virtio_blk", "virtio_pci"],
-  ["ahci", "sd_mod"],
-  ["nvme"],
-  ["virtio_scsi", "virtio_pci", "sd_mod"]
-];
-async function lacksWithoutInitrd(container, kernel, filesystem) {
-  const path = container.index.resolve(`lib/modules/${kernel.version}/modules.builtin`);
-  const text = path === null ? null : await container.read(path);
-  return text === null ? null : missingBuiltIn(text.toString("latin1"), filesystem);
-}
-function missingBuiltIn(modulesBuiltin, filesystem) {
-  const names = [...modulesBuiltin.matchAll(/([^/\n]+)\.ko\s*$/gm)].map(
-    ([, name]) => name?.replaceAll("-", "_")
-  );
-  const has = (name) => names.includes(name);
-  const missing = [
-    ...has("ext4") || has(filesystem) ? [] : [`the filesystem (${filesystem})`],
-    ...DISKS.some((drivers) => drivers.every(has)) ? [] : ["any disk (virtio_blk, ahci or nvme)"]
-  ];
-  return missing.length === 0 ? null : missing.join(" and ");
-}
-
 // src/distro/family.ts
 function packagesFor(family, part, at) {
   const reached = (version) => at.version === "" || compareVersions(at.version, version) >= 0;
@@ -4297,7 +4725,7 @@ function packagesFor(family, part, at) {
     ({ since, until, kernel, init, withoutSystemd, ids }) => (since === void 0 || reached(since)) && (until === void 0 || !reached(until)) && (kernel === void 0 || kernel === at.kernel) && (init === void 0 || init === at.init) && (withoutSystemd === void 0 || at.init !== "systemd") && (ids === void 0 || ids.includes(at.id))
   ).map(({ name }) => name);
 }
-var DISK_DRIVERS = [
+var DISK_DRIVERS2 = [
   "virtio_blk",
   "virtio_pci",
   "virtio_scsi",
@@ -4314,7 +4742,7 @@ var dracut = (initrd) => forEachKernel(
   [
     `[ -e "${initrd}" ] && continue`,
     "drivers=",
-    `for driver in ${DISK_DRIVERS.join(" ")}; do if modinfo -k "$version" "$driver" >/dev/null 2>&1; then drivers="$drivers $driver"; fi; done`,
+    `for driver in ${DISK_DRIVERS2.join(" ")}; do if modinfo -k "$version" "$driver" >/dev/null 2>&1; then drivers="$drivers $driver"; fi; done`,
     `dracut --force --no-hostonly --add-drivers "$drivers" --kver "$version" "${initrd}"`
   ].join("; ")
 );
@@ -4611,8 +5039,8 @@ function versionOfTarget(index, path, version) {
 function fullVersion(index, version) {
   if (/^\d/.test(version)) return version;
   const all = moduleVersions(index);
-  const fitting = all.filter((candidate) => candidate.endsWith(`-${version}`));
-  if (fitting.length === 1) return fitting[0] ?? version;
+  const fitting2 = all.filter((candidate) => candidate.endsWith(`-${version}`));
+  if (fitting2.length === 1) return fitting2[0] ?? version;
   return all.length === 1 ? all[0] ?? version : version;
 }
 
@@ -4684,7 +5112,7 @@ async function surveySystem(container, image, wishes) {
       why: `No kernel in the image: looked for ${KERNEL_PLACES.join(", ")}; ${found.length > 0 ? `/boot holds ${found.slice(0, 10).join(", ")}` : "/boot is empty or absent"}.`
     });
   } else if (newest.initrd === null) {
-    const missing = await lacksWithoutInitrd(container, newest, wishes.filesystem);
+    const missing = missingForRoot(await readDrivers(container, newest), wishes.filesystem);
     if (missing !== null) {
       lacks.push({
         part: "initrd",
@@ -4879,7 +5307,7 @@ function savedState() {
 }
 
 // src/system-layer.ts
-import { readFileSync as readFileSync3 } from "node:fs";
+import { readFileSync as readFileSync4 } from "node:fs";
 import { join as join7 } from "node:path";
 var LIMIT2 = 60 * 6e4;
 var PROXIES = /^(?:https?|ftp|all|no)_proxy(?:=|$)/i;
@@ -4944,7 +5372,7 @@ If the build has to go through a proxy, set build-args: HTTP_PROXY=\u2026; or in
     );
   }
   await undo.release(name);
-  return readFileSync3(iidFile, "utf8").trim();
+  return readFileSync4(iidFile, "utf8").trim();
 }
 async function ownBuilder(host, kind) {
   if (kind !== "buildx") return null;
@@ -4954,7 +5382,7 @@ async function ownBuilder(host, kind) {
 
 // src/tools.ts
 import { createHash as createHash2 } from "node:crypto";
-import { existsSync as existsSync3, mkdirSync as mkdirSync3, readdirSync, readFileSync as readFileSync4 } from "node:fs";
+import { existsSync as existsSync3, mkdirSync as mkdirSync3, readdirSync, readFileSync as readFileSync5 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join as join8 } from "node:path";
 function neededTools(inputs) {
@@ -5053,7 +5481,7 @@ function cacheKey(packages) {
 }
 function osRelease() {
   try {
-    const text = readFileSync4("/etc/os-release", "utf8");
+    const text = readFileSync5("/etc/os-release", "utf8");
     const value = (name) => new RegExp(`^${name}="?([^"\\n]*)`, "m").exec(text)?.[1] ?? "";
     return `${value("ID")}-${value("VERSION_ID")}`;
   } catch {
@@ -5156,7 +5584,7 @@ async function apt2(host, args, onLine, deadline) {
 
 // src/undo.ts
 import { randomBytes as randomBytes3 } from "node:crypto";
-import { mkdirSync as mkdirSync4, readdirSync as readdirSync2, readFileSync as readFileSync5, renameSync as renameSync2, rmdirSync, rmSync as rmSync5, writeFileSync as writeFileSync4 } from "node:fs";
+import { mkdirSync as mkdirSync4, readdirSync as readdirSync2, readFileSync as readFileSync6, renameSync as renameSync2, rmdirSync, rmSync as rmSync6, writeFileSync as writeFileSync5 } from "node:fs";
 import { homedir } from "node:os";
 import { join as join9 } from "node:path";
 import { setTimeout as delay2 } from "node:timers/promises";
@@ -5228,7 +5656,7 @@ var Undo = class _Undo {
     }
     if (problems.length === 0) {
       for (const path of [`${journalPath(this.runId)}.new`, journalPath(this.runId)])
-        rmSync5(path, { force: true });
+        rmSync6(path, { force: true });
     }
     return problems;
   }
@@ -5236,7 +5664,7 @@ var Undo = class _Undo {
     const owner = identify(process.pid);
     if (!owner) return;
     const path = journalPath(this.runId);
-    writeFileSync4(`${path}.new`, JSON.stringify({ owner, resources: this.#resources }), {
+    writeFileSync5(`${path}.new`, JSON.stringify({ owner, resources: this.#resources }), {
       mode: 384
     });
     renameSync2(`${path}.new`, path);
@@ -5246,15 +5674,15 @@ var journalPath = (runId) => join9(journalFolder(), `${runId}.json`);
 function readJournal(runId) {
   if (!/^[0-9a-f]{12}$/.test(runId)) return null;
   try {
-    return JSON.parse(readFileSync5(journalPath(runId), "utf8"));
+    return JSON.parse(readFileSync6(journalPath(runId), "utf8"));
   } catch {
     return null;
   }
 }
 function identify(pid) {
   try {
-    const boot = readFileSync5("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    const fields = readFileSync5(`/proc/${pid}/stat`, "utf8").split(") ").pop()?.split(" ");
+    const boot = readFileSync6("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    const fields = readFileSync6(`/proc/${pid}/stat`, "utf8").split(") ").pop()?.split(" ");
     if (fields?.[0] === "Z") return null;
     return { pid, startTime: `${boot}/${fields?.[19]}`, boot };
   } catch {
@@ -5315,7 +5743,7 @@ async function release(host, resource) {
     case "folder": {
       const mounts = mountedBelow(resource.path);
       if (mounts.length > 0) throw new Error(`${mounts.join(", ")} is still mounted`);
-      rmSync5(resource.path, { recursive: true, force: true });
+      rmSync6(resource.path, { recursive: true, force: true });
       return;
     }
     case "empty-folder":
@@ -5340,7 +5768,7 @@ async function removeContainer(host, name) {
   return true;
 }
 function mountedBelow(path) {
-  return readFileSync5("/proc/self/mountinfo", "utf8").split("\n").map(
+  return readFileSync6("/proc/self/mountinfo", "utf8").split("\n").map(
     (line) => line.split(" ")[4]?.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)))
   ).filter((target) => target !== void 0 && (target === path || target.startsWith(`${path}/`))).map((target) => target).reverse();
 }
@@ -5369,8 +5797,8 @@ function processesNaming(runId) {
   const variable = `${RUN_VARIABLE}=${runId}\0`;
   return readdirSync2("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid).filter((pid) => {
     try {
-      if (readFileSync5(`/proc/${pid}/cmdline`, "latin1").includes(runId)) return true;
-      return readFileSync5(`/proc/${pid}/environ`, "latin1").includes(variable);
+      if (readFileSync6(`/proc/${pid}/cmdline`, "latin1").includes(runId)) return true;
+      return readFileSync6(`/proc/${pid}/environ`, "latin1").includes(variable);
     } catch {
       return false;
     }
@@ -5419,7 +5847,8 @@ async function makeImage(host, undo, inputs) {
   const workDir = join10(outputDir, `.docker-to-disk-${undo.runId}`);
   const disk = join10(workDir, "disk.raw");
   const serialLog = join10(workDir, `${inputs.name}.console.log`);
-  const run = { host, undo, inputs, stages, outputDir, workDir, disk, serialLog };
+  const screenshot = join10(workDir, `${inputs.name}.screenshot.png`);
+  const run = { host, undo, inputs, stages, outputDir, workDir, disk, serialLog, screenshot };
   const tools = new BackgroundTools(host, await stages.run("Preflight", () => prepare(run)));
   try {
     const image = await stages.run("Container image", () => obtainImage(host, inputs, workDir));
@@ -5432,7 +5861,7 @@ async function makeImage(host, undo, inputs) {
     await stages.run("Boot loader", () => makeBootable(run, container, plan, mounted));
     const made = await stages.run(
       inputs.boot === null ? "Formats" : "Boot check and formats",
-      () => checkAndConvert(run)
+      () => checkAndConvert(run, container, system)
     );
     await publish(run, { image: container.image, system, added: addition?.packages ?? [], plan, ...made });
   } finally {
@@ -5564,15 +5993,7 @@ async function makeBootable({ host, undo, disk }, container, plan, mounted) {
   await finishDisk(host, undo, plan, mounted);
   writeBootCode(disk, bootCodePath());
 }
-async function checkAndConvert({
-  host,
-  undo,
-  inputs,
-  disk,
-  serialLog,
-  outputDir,
-  workDir
-}) {
+async function checkAndConvert({ host, undo, inputs, disk, serialLog, screenshot, outputDir, workDir }, container, system) {
   const stop = new AbortController();
   const converting = makeFormats(
     new Host(AbortSignal.any([host.cancelled, stop.signal])),
@@ -5583,33 +6004,66 @@ async function checkAndConvert({
   );
   converting.catch(() => {
   });
-  let boot = null;
+  let boots = [];
   try {
     if (inputs.boot !== null) {
-      boot = await checkBoot(host, undo, { disk, boot: inputs.boot, serialLog, workDir });
-      info(
-        `The image boots: ${inert(boot.evidence)} after ${formatSeconds(boot.seconds)} under ${boot.accelerator.toUpperCase()}`
-      );
+      const machines = await chooseMachines(container, system, inputs.boot);
+      boots = await checkBoot(host, undo, {
+        disk,
+        boot: inputs.boot,
+        machines,
+        serialLog,
+        screenshot,
+        workDir
+      });
     }
-    return { boot, files: await converting };
+    const files = await converting;
+    checkImageSizes(files, inputs.maxImageBytes);
+    return { boots, files };
   } catch (error2) {
     stop.abort(error2);
     await converting.catch(() => {
     });
-    if (error2 instanceof BootFailure) {
-      const settled = join10(outputDir, basename3(serialLog));
-      if (existsSync4(serialLog)) settle(serialLog, settled);
-      await publishConsole(inputs, settled, host.cancelled);
+    if (error2 instanceof BootFailure || error2 instanceof ImageTooLarge) {
+      const evidence = settleEvidence(outputDir, { serialLog, screenshot });
+      await publishEvidence(inputs, evidence, host.cancelled);
     }
     throw error2;
   }
 }
-async function publishConsole({ uploadArtifact, retentionDays }, serialLog, cancelled) {
-  setOutput("serial-log", serialLog);
+async function chooseMachines(container, system, boot) {
+  const drivers = await readDrivers(container, system.kernels[0]);
+  const machines = planDevices(boot, drivers);
+  for (const machine of machines) {
+    const { diskBus } = machine;
+    if (boot.diskBus === "auto" && boot.matrix.length === 0 && diskBus !== "virtio")
+      info(`The kernel has no driver for a virtio disk: the boot check's disk is on ${diskBus}.`);
+    const missing = lacksDiskDriver(machine, drivers);
+    if (missing.length > 0)
+      warning(
+        `The kernel has no ${missing.join(", ")}, which a disk on ${diskBus} needs: it may not boot.`
+      );
+  }
+  return machines;
+}
+function settleEvidence(outputDir, { serialLog, screenshot }) {
+  const evidence = {};
+  for (const [output, path] of [
+    ["serial-log", serialLog],
+    ["screenshot", screenshot]
+  ]) {
+    if (!existsSync4(path)) continue;
+    evidence[output] = join10(outputDir, basename4(path));
+    settle(path, evidence[output]);
+  }
+  return evidence;
+}
+async function publishEvidence({ uploadArtifact, retentionDays }, evidence, cancelled) {
+  for (const [output, path] of Object.entries(evidence)) setOutput(output, path);
   if (!uploadArtifact) return;
   try {
     const { uploadFiles } = await import("./publish-BV5VDGRV.mjs");
-    await uploadFiles([serialLog], retentionDays, /* @__PURE__ */ new Map(), cancelled);
+    await uploadFiles(Object.values(evidence), retentionDays, /* @__PURE__ */ new Map(), cancelled);
   } catch (error2) {
     warning(inert(messageOf(error2)), { title: "Console log not uploaded" });
   }
@@ -5624,10 +6078,10 @@ async function publish(run, made) {
     sha256
   }));
   const checksums = join10(outputDir, "SHA256SUMS");
-  const serialLog = join10(outputDir, basename3(run.serialLog));
   const reportPath = join10(outputDir, `${inputs.name}.report.json`);
   const report = () => {
-    const { system, plan, boot } = made;
+    const { system, plan, boots } = made;
+    const [boot] = boots;
     return {
       name: inputs.name,
       source: inputs.source.kind === "image" ? inputs.source.reference : inputs.source.build.context,
@@ -5638,10 +6092,12 @@ async function publish(run, made) {
       added: made.added,
       disk: plan,
       boot: {
-        result: boot === null ? "skipped" : "passed",
+        result: boot === void 0 ? "skipped" : "passed",
         seconds: boot?.seconds ?? null,
         accelerator: boot?.accelerator ?? null,
-        evidence: boot?.evidence ?? null
+        evidence: boot?.evidence ?? null,
+        checks: boot?.checks ?? [],
+        machines: boots
       },
       files: files.map(({ from: _, ...file }) => file),
       stages: stages.times,
@@ -5650,18 +6106,19 @@ async function publish(run, made) {
       rootPrograms: host.rootPrograms
     };
   };
+  let evidence = {};
   const artifacts = await stages.run("Publish", async () => {
     for (const { from, path } of files) settle(from, path);
-    if (made.boot) settle(run.serialLog, serialLog);
+    if (made.boots.length > 0) evidence = settleEvidence(outputDir, run);
     const sums = join10(workDir, `${inputs.name}.SHA256SUMS`);
     writeChecksums(files, sums);
     settleText((path) => writeChecksums(files, path), checksums);
     settleText((path) => writeReport(report(), path), reportPath);
-    setOutputs(report(), [], { checksums, reportPath, serialLog });
-    return inputs.uploadArtifact ? upload([...files.map((file) => file.path), sums, ...made.boot ? [serialLog] : [], reportPath]) : [];
+    setOutputs(report(), [], { checksums, reportPath, evidence });
+    return inputs.uploadArtifact ? upload([...files.map((file) => file.path), sums, ...Object.values(evidence), reportPath]) : [];
   });
   function settleText(write, path) {
-    const draft = join10(workDir, basename3(path));
+    const draft = join10(workDir, basename4(path));
     write(draft);
     settle(draft, path);
   }
@@ -5676,7 +6133,7 @@ async function publish(run, made) {
   }
   const complete = report();
   settleText((path) => writeReport(complete, path), reportPath);
-  setOutputs(complete, artifacts, { checksums, reportPath, serialLog });
+  setOutputs(complete, artifacts, { checksums, reportPath, evidence });
   await addSummary(summaryMarkdown(complete, artifacts));
   const start = files.map((file) => startCommand(file.path)).find((command) => command !== null);
   info(
@@ -5697,7 +6154,8 @@ function setOutputs(report, artifacts, paths) {
     "boot-result": report.boot.result,
     "boot-seconds": report.boot.seconds?.toFixed(1) ?? "",
     accelerator: report.boot.accelerator ?? "",
-    "serial-log": report.boot.result === "passed" ? paths.serialLog : "",
+    "serial-log": paths.evidence["serial-log"] ?? "",
+    screenshot: paths.evidence.screenshot ?? "",
     report: paths.reportPath,
     "artifact-id": artifact?.id ?? "",
     "artifact-url": artifact?.url ?? "",

@@ -1,6 +1,6 @@
 import * as core from '@actions/core'
 import type { Container, ImageConfig } from './container.ts'
-import { lacksWithoutInitrd } from './distro/drivers.ts'
+import { missingForRoot, readDrivers } from './distro/drivers.ts'
 import { FAMILIES, familyOf } from './distro/families.ts'
 import { type Circumstances, type Family, type Part, packagesFor } from './distro/family.ts'
 import { findInit, INIT_PATHS, type Init } from './distro/init.ts'
@@ -83,7 +83,7 @@ export async function surveySystem(
         `${found.length > 0 ? `/boot holds ${found.slice(0, 10).join(', ')}` : '/boot is empty or absent'}.`
     })
   } else if (newest.initrd === null) {
-    const missing = await lacksWithoutInitrd(container, newest, wishes.filesystem)
+    const missing = missingForRoot(await readDrivers(container, newest), wishes.filesystem)
     if (missing !== null) {
       lacks.push({
         part: 'initrd',

@@ -82,6 +82,7 @@ describe('Debian with systemd', () => {
       'debian.qcow2',
       'debian.SHA256SUMS',
       'debian.console.log',
+      'debian.screenshot.png',
       'debian.report.json'
     ])
     expect(run.outputs['artifact-digest']).toBe(`sha256:${await sha256(run.outputs.image ?? '')}`)
@@ -141,7 +142,13 @@ test("Alpine's userland with Debian's cloud kernel boots by the default inputs",
   })
   // The name comes from the repository.
   expect(run.outputs.image).toMatch(/\/disks\.qcow2$/)
-  await expectPublished(run, ['disks.qcow2', 'disks.SHA256SUMS', 'disks.console.log', 'disks.report.json'])
+  await expectPublished(run, [
+    'disks.qcow2',
+    'disks.SHA256SUMS',
+    'disks.console.log',
+    'disks.screenshot.png',
+    'disks.report.json'
+  ])
   expectWhole(run)
   const start = 'qemu-system-x86_64 -m 1024 -nographic -drive file=disks.qcow2'
   for (const part of ['disk image boots', '### Partition table', start, '| **Total** |'])

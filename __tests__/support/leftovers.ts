@@ -95,7 +95,9 @@ async function ancestors(): Promise<Set<string>> {
 
 /** Files in RUNNER_TEMP other than those published, and empty folders. */
 async function temporaryFiles({ temp, outputs }: RunResult): Promise<string[]> {
-  const published = ['files', 'checksums', 'serial-log', 'report'].flatMap(name => lines(outputs[name] ?? ''))
+  const published = ['files', 'checksums', 'serial-log', 'screenshot', 'report'].flatMap(name =>
+    lines(outputs[name] ?? '')
+  )
   const entries = await readdir(temp, { recursive: true, withFileTypes: true })
   const paths = entries.map(entry => join(entry.parentPath, entry.name)).sort()
   const parents = new Set(paths.map(dirname))
