@@ -14,9 +14,10 @@ import {
   messageOf,
   parseSize,
   quoteArgv,
+  saysNoSpace,
   stripTerminal,
   within
-} from "./chunk-ZSR254OS.mjs";
+} from "./chunk-JYWA3AXN.mjs";
 import {
   ExitCode,
   __toESM,
@@ -38,12 +39,125 @@ import {
 // src/main.ts
 import { existsSync as existsSync4, mkdirSync as mkdirSync5 } from "node:fs";
 import { tmpdir as tmpdir2 } from "node:os";
-import { basename as basename3, join as join9 } from "node:path";
+import { basename as basename4, join as join10 } from "node:path";
 
 // src/boot-check/boot-check.ts
 import { once } from "node:events";
-import { closeSync, createWriteStream, openSync, rmSync } from "node:fs";
+import { appendFileSync, closeSync, createWriteStream, openSync, rmSync as rmSync2 } from "node:fs";
 import { join } from "node:path";
+
+// src/boot-check/expectations.ts
+import { request } from "node:http";
+import { createConnection } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+var PAUSE = 500;
+var PATIENCE = 5e3;
+var LOOK = 50;
+function parsePort(text) {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  return port >= 1 && port <= 65535 ? port : null;
+}
+function parseHttpExpectation(text) {
+  const [, digits = "", path = "", status] = /^(\d{1,5})(\/[\x21-\x7e]*)?=([1-5]\d\d)$/.exec(text) ?? [];
+  const port = parsePort(digits);
+  return port === null ? null : { kind: "http", port, path: path || "/", status: Number(status) };
+}
+var nameOf = (expected) => expected.kind === "port" ? `expect-port ${expected.port}` : `expect-http ${expected.port}${expected.path}=${expected.status}`;
+var readForwards = (usernet) => [...usernet.matchAll(/^\s*TCP\[(\w+)\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+[\d.]+\s+(\d+)\s/gm)].map(
+  ([, state2 = "", hostPort, guestPort]) => ({
+    state: state2,
+    hostPort: Number(hostPort),
+    guestPort: Number(guestPort)
+  })
+);
+var REFUSED = "nothing listens there";
+var SILENT = "the guest does not answer at all";
+async function meetExpectations(expectations, forwards, giveUp) {
+  const begin = performance.now();
+  const met = [];
+  const unmet = [];
+  const meet = async (expected) => {
+    for (; ; ) {
+      const answer = await ask(expected, forwards);
+      if (answer === null) {
+        met.push({ name: nameOf(expected), seconds: (performance.now() - begin) / 1e3 });
+        return;
+      }
+      if (giveUp.aborted) {
+        unmet.push(`${nameOf(expected)}: ${answer}`);
+        return;
+      }
+      await delay(PAUSE, void 0, { signal: giveUp }).catch(() => {
+      });
+    }
+  };
+  await Promise.all(expectations.map(meet));
+  return { met, unmet };
+}
+async function ask(expected, forwards) {
+  const door = (await forwards()).find(
+    ({ state: state2, guestPort }) => state2 === "HOST_FORWARD" && guestPort === expected.port
+  );
+  if (door === void 0) return "QEMU does not forward the port";
+  if (expected.kind === "port") return askPort(door.hostPort, forwards);
+  const status = await askHttp(door.hostPort, expected);
+  if (status === expected.status) return null;
+  if (typeof status === "number") return `the answer is ${status}`;
+  return await askPort(door.hostPort, forwards) ?? status;
+}
+async function askPort(hostPort, forwards) {
+  const socket = createConnection({ host: "127.0.0.1", port: hostPort, allowHalfOpen: true });
+  let over = false;
+  let spoke = false;
+  socket.on("error", () => {
+    over = true;
+  });
+  socket.on("end", () => {
+    over = true;
+  });
+  socket.on("data", () => {
+    spoke = true;
+  });
+  try {
+    for (const end = performance.now() + PATIENCE; performance.now() < end; ) {
+      await delay(LOOK);
+      if (spoke) return null;
+      const wasOver = over;
+      const states = (await forwards()).filter((forward) => forward.hostPort === hostPort);
+      if (states.some(({ state: state2 }) => /ESTABLISHED|WAIT|CLOSING|LAST_ACK/.test(state2))) return null;
+      if (wasOver) return REFUSED;
+    }
+    return SILENT;
+  } finally {
+    socket.destroy();
+  }
+}
+function askHttp(hostPort, { port, path }) {
+  return new Promise((resolve2) => {
+    const silence = `there is no answer within ${PATIENCE / 1e3} seconds`;
+    const asking = request({
+      host: "127.0.0.1",
+      port: hostPort,
+      path,
+      // As somebody on the machine itself would ask: services refuse names that they do not know.
+      headers: { host: `localhost:${port}`, "user-agent": "docker-to-disk", connection: "close" },
+      agent: false,
+      signal: AbortSignal.timeout(PATIENCE)
+    });
+    asking.on("response", (response) => {
+      resolve2(response.statusCode ?? "the answer has no status");
+      response.on("error", () => {
+      });
+      asking.destroy();
+    });
+    asking.on("error", (error2) => {
+      if (error2.code === "ABORT_ERR" || error2.name === "TimeoutError") resolve2(silence);
+      else if (error2.code?.startsWith("HPE_")) resolve2("the answer is not HTTP");
+      else resolve2("the connection is closed without an answer");
+    });
+    asking.end();
+  });
+}
 
 // src/boot-check/machine.ts
 function qemuArgv(machine) {
@@ -56,28 +170,57 @@ function qemuArgv(machine) {
   };
   return [
     ...["qemu-system-x86_64", "-name", machine.name, "-nodefaults", "-no-user-config", "-display", "none"],
-    // Without graphics SeaBIOS speaks on the serial port, so that "No bootable device" is seen.
+    // With this SeaBIOS speaks on the serial port too, so that "No bootable device" is seen; the display comes below.
     ...["-machine", "q35,graphics=off", "-accel", machine.accelerator === "tcg" ? "tcg,thread=multi" : "kvm"],
     // All that a machine of today has: recent distributions are built for x86-64-v2 and v3.
     ...["-cpu", machine.accelerator === "tcg" ? "max,la57=off" : "host"],
     ...["-m", `${machine.memoryMiB}M`, "-smp", `${machine.cpus}`],
-    ...["-blockdev", JSON.stringify(disk), "-device", "virtio-blk-pci,drive=disk,bootindex=1"],
-    // A network that answers DHCP, so that nothing waits for an address, and leads nowhere: the guest is a stranger.
-    ...["-netdev", "user,id=net,restrict=on", "-device", "virtio-net-pci,netdev=net,romfile="],
+    ...[
+      "-blockdev",
+      JSON.stringify(disk),
+      ...DISKS[machine.devices.diskBus].flatMap((device) => ["-device", device])
+    ],
+    ...[
+      "-netdev",
+      network(machine.forwards),
+      "-device",
+      `${CARDS[machine.devices.networkCard]},netdev=net,romfile=`
+    ],
     ...["-device", "virtio-rng-pci", "-serial", "stdio"],
     ...["-chardev", monitorSocket(machine.monitor), "-mon", "chardev=monitor,mode=control"],
-    // A machine that resets has not come up; with this it ends instead, and QMP tells which it was.
-    ...["-no-reboot", "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]
+    // A display for the screenshot. It comes last so that the other devices are where they would be without it.
+    ...["-device", "VGA"],
+    // A machine that resets has not come up. It stops then, as one that powers itself off; QMP tells which it was, and the
+    // display is still there.
+    ...[
+      "-no-reboot",
+      "-no-shutdown",
+      "-sandbox",
+      "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
+    ]
   ];
 }
+var DISKS = {
+  virtio: ["virtio-blk-pci,drive=disk,bootindex=1"],
+  sata: ["ide-hd,bus=ide.0,drive=disk,bootindex=1"],
+  nvme: ["nvme,serial=docker-to-disk,drive=disk,bootindex=1"],
+  scsi: ["virtio-scsi-pci,id=scsi", "scsi-hd,bus=scsi.0,drive=disk,bootindex=1"]
+};
+var CARDS = {
+  virtio: "virtio-net-pci",
+  e1000: "e1000",
+  e1000e: "e1000e",
+  vmxnet3: "vmxnet3"
+};
+var network = (forwards) => ["user,id=net,restrict=on", ...forwards.map((port) => `hostfwd=tcp:127.0.0.1:0-:${port}`)].join(",");
 var monitorSocket = (path) => `socket,id=monitor,path=${path.replaceAll(",", ",,")},server=on,wait=off`;
 var KVM_FAILURE = /KVM internal error|failed to initialize kvm|Could not access KVM|kvm.*(?:not supported|failed)|invalid accelerator kvm/i;
 
 // src/boot-check/monitor.ts
-import { createConnection } from "node:net";
+import { createConnection as createConnection2 } from "node:net";
 import { createInterface } from "node:readline";
-import { setTimeout as delay } from "node:timers/promises";
 var RETRY = 50;
+var PATIENCE2 = 1e4;
 var Monitor = class {
   /** @param path of the socket that QEMU makes */
   constructor(path) {
@@ -86,7 +229,10 @@ var Monitor = class {
   }
   path;
   #socket = null;
-  #reason = null;
+  #isDown = false;
+  /** Called once when the guest has shut itself down, with QMP's reason: `guest-shutdown`, `guest-reset` or `guest-panic`. */
+  onShutdown = () => {
+  };
   /** Called when the disk of the machine cannot be written for lack of space; QEMU stops the machine then. */
   onDiskFull = () => {
   };
@@ -96,20 +242,59 @@ var Monitor = class {
   #ended = new Promise((resolve2) => {
     this.#finished = resolve2;
   });
-  /** Reason of QMP's SHUTDOWN event, such as `guest-reset` or `guest-shutdown`; null if QEMU gave none. */
-  async shutdownReason() {
-    await Promise.race([this.#ended, delay(500, void 0, { ref: false })]);
-    return this.#reason;
+  #connected = () => {
+  };
+  #ready = new Promise((resolve2) => {
+    this.#connected = resolve2;
+  });
+  #pending = /* @__PURE__ */ new Map();
+  #lastId = 0;
+  /**
+   * Has QEMU carry out a command.
+   * @returns what the command returns
+   * @throws Error with QEMU's words if it refuses, or if it does not answer
+   */
+  async execute(command, args = {}) {
+    const id = ++this.#lastId;
+    const answered = this.#ready.then(
+      () => new Promise((resolve2) => {
+        this.#pending.set(id, resolve2);
+        this.#socket?.write(`${JSON.stringify({ execute: command, arguments: args, id })}
+`);
+      })
+    );
+    let timer;
+    const late = new Promise((resolve2) => {
+      timer = setTimeout(() => resolve2({ error: { desc: "QEMU does not answer" } }), PATIENCE2);
+    });
+    const ended = this.#ended.then(() => ({ error: { desc: "QEMU has ended" } }));
+    const message = await Promise.race([answered, late, ended]);
+    clearTimeout(timer);
+    this.#pending.delete(id);
+    if (message.error) throw new Error(`${command}: ${message.error.desc ?? "QEMU refuses"}`);
+    return message.return;
   }
+  /** Ends the talk; commands under way and later ones fail. */
   close() {
     this.#closed = true;
+    this.#finished();
     this.#socket?.destroy();
   }
   #connect() {
     if (this.#closed) return;
-    const socket = createConnection(this.path);
+    const socket = createConnection2(this.path);
     this.#socket = socket;
-    socket.on("connect", () => socket.write('{"execute":"qmp_capabilities"}\n'));
+    socket.on("connect", () => {
+      socket.write('{"execute":"qmp_capabilities"}\n');
+      this.#connected();
+      this.execute("query-status").then(
+        (answer) => {
+          if (answer.status === "shutdown") this.#goDown("guest-shutdown");
+        },
+        () => {
+        }
+      );
+    });
     socket.on("error", () => setTimeout(() => this.#connect(), RETRY).unref());
     socket.on("close", (hadError) => {
       if (!hadError) this.#finished();
@@ -119,15 +304,69 @@ var Monitor = class {
     });
     lines.on("line", (line) => this.#hear(line));
   }
+  #goDown(reason) {
+    if (this.#isDown || !reason.startsWith("guest-")) return;
+    this.#isDown = true;
+    this.onShutdown(reason);
+  }
   #hear(line) {
+    let message;
     try {
-      const message = JSON.parse(line);
-      if (message.event === "SHUTDOWN") this.#reason = message.data?.reason ?? null;
-      if (message.event === "BLOCK_IO_ERROR" && message.data?.nospace) this.onDiskFull();
+      message = JSON.parse(line);
     } catch {
+      return;
     }
+    if (message.event === "SHUTDOWN") this.#goDown(`${message.data?.reason}`);
+    if (message.event === "BLOCK_IO_ERROR" && message.data?.nospace) this.onDiskFull();
+    if (message.id !== void 0) this.#pending.get(message.id)?.(message);
   }
 };
+
+// src/boot-check/screenshot.ts
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
+import { crc32, deflateSync } from "node:zlib";
+var PNG_SIGNATURE = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]);
+function pngOf(ppm) {
+  const [header = "", columns, lines] = /^P6\s+(\d+)\s+(\d+)\s+255\s/.exec(ppm.toString("latin1", 0, 64)) ?? [];
+  const [width, height] = [Number(columns), Number(lines)];
+  const pixels = ppm.subarray(header.length);
+  if (header === "" || width * height === 0 || pixels.length < width * height * 3)
+    throw new Error("QEMU wrote no picture");
+  const rows = Array.from({ length: height }, (_, y) => [
+    Buffer.from([0]),
+    // no filter
+    pixels.subarray(y * width * 3, (y + 1) * width * 3)
+  ]);
+  const size = Buffer.alloc(13);
+  size.writeUInt32BE(width, 0);
+  size.writeUInt32BE(height, 4);
+  size.set([8, 2], 8);
+  return Buffer.concat([
+    PNG_SIGNATURE,
+    chunk("IHDR", size),
+    chunk("IDAT", deflateSync(Buffer.concat(rows.flat()))),
+    chunk("IEND", Buffer.alloc(0))
+  ]);
+}
+function chunk(type, data) {
+  const content = Buffer.concat([Buffer.from(type), data]);
+  const [length, check] = [Buffer.alloc(4), Buffer.alloc(4)];
+  length.writeUInt32BE(data.length);
+  check.writeUInt32BE(crc32(content));
+  return Buffer.concat([length, content, check]);
+}
+async function takeScreenshot(monitor, path) {
+  const ppm = `${path}.ppm`;
+  try {
+    await monitor.execute("screendump", { filename: basename(ppm) });
+    writeFileSync(path, pngOf(readFileSync(ppm)));
+  } catch (error2) {
+    info(`No screenshot of the machine: ${inert(messageOf(error2))}`);
+  } finally {
+    rmSync(ppm, { force: true });
+  }
+}
 
 // src/boot-check/console.ts
 import { StringDecoder } from "node:string_decoder";
@@ -136,8 +375,8 @@ var ConsoleLines = class {
   #decoder = new StringDecoder("utf8");
   #pending = "";
   /** @returns the lines that the chunk completes */
-  write(chunk) {
-    const [first = "", ...rest] = this.#decoder.write(chunk).split("\n");
+  write(chunk2) {
+    const [first = "", ...rest] = this.#decoder.write(chunk2).split("\n");
     this.#append(first);
     const lines = [];
     for (const part of rest) {
@@ -279,8 +518,8 @@ var ConsoleWatch = class {
   #after = [];
   #decision = null;
   /** @returns the lines that the chunk completes */
-  write(chunk) {
-    const lines = this.#lines.write(chunk);
+  write(chunk2) {
+    const lines = this.#lines.write(chunk2);
     for (const line of lines) this.#see(line, true);
     this.#see(this.#lines.partial, false);
     return lines;
@@ -319,10 +558,10 @@ var ConsoleWatch = class {
 
 // src/boot-check/boot-check.ts
 var BootFailure = class extends ActionError {
-  constructor(diagnosis, accelerator, seconds, lastLines) {
+  constructor(diagnosis, accelerator, seconds, lastLines, lead) {
     super(
       [
-        `The image does not boot: ${diagnosis.summary} (after ${formatSeconds(seconds)}, ${accelerator.toUpperCase()})`,
+        `${lead}: ${diagnosis.summary} (after ${formatSeconds(seconds)}, ${accelerator.toUpperCase()})`,
         diagnosis.advice,
         ...lastLines.length > 0 ? ["The console ends with:", ...lastLines.map((line) => `  ${inert(line)}`)] : ["The console is empty."]
       ].join("\n"),
@@ -337,28 +576,44 @@ var BootFailure = class extends ActionError {
   seconds;
 };
 var AFTERMATH = 400;
+var LEAST_FOR_EXPECTATIONS = 15e3;
+var TCG_STRETCH = 2;
 async function checkBoot(host, undo, options) {
-  const { accelerator } = options.boot;
-  if (accelerator === "tcg") return attempt(host, undo, options, "tcg");
-  const unusable = await makeKvmUsable(host, undo);
-  if (unusable === null) {
+  const { boot, machines } = options;
+  const fallBack = (reason) => {
+    if (boot.accelerator === "kvm") throw noKvm(reason);
+    const timeout = boot.timeout * TCG_STRETCH;
+    info(
+      `No KVM (${inert(reason)}): the machine runs under TCG, QEMU's own emulation, which is several times slower. boot-timeout is doubled to ${timeout} seconds.`
+    );
+    return { accelerator: "tcg", timeout };
+  };
+  const unusable = boot.accelerator === "tcg" ? null : await makeKvmUsable(host, undo);
+  let pace = { accelerator: boot.accelerator === "tcg" ? "tcg" : "kvm", timeout: boot.timeout };
+  if (unusable !== null) pace = fallBack(unusable);
+  const results = [];
+  for (const [i, devices] of machines.entries()) {
+    if (machines.length > 1) {
+      const title = `Machine ${i + 1} of ${machines.length}: ${describeDevices(devices)}`;
+      info(title);
+      appendFileSync(options.serialLog, `${i > 0 ? "\n" : ""}=== ${title} ===
+`);
+    }
     try {
-      return await attempt(host, undo, options, "kvm");
+      results.push(await attempt(host, undo, options, devices, pace));
     } catch (error2) {
       if (!(error2 instanceof KvmFailure)) throw error2;
-      if (accelerator === "kvm") throw noKvm(error2.message);
-      info(
-        `KVM does not work here (${inert(error2.message)}): starting again under TCG, QEMU's own emulation.`
-      );
+      pace = fallBack(error2.message);
+      results.push(await attempt(host, undo, options, devices, pace));
     }
-  } else {
-    if (accelerator === "kvm") throw noKvm(unusable);
+    const { evidence, seconds, accelerator } = results[i];
     info(
-      `No KVM (${unusable}): the machine runs under TCG, QEMU's own emulation, which is several times slower.`
+      `The image boots: ${inert(evidence)} after ${formatSeconds(seconds)} under ${accelerator.toUpperCase()}`
     );
   }
-  return attempt(host, undo, options, "tcg");
+  return results;
 }
+var describeDevices = ({ diskBus, networkCard }) => `disk on ${diskBus}, network card ${networkCard}`;
 var KvmFailure = class extends Error {
 };
 var noKvm = (reason) => new ActionError(
@@ -379,6 +634,8 @@ async function makeKvmUsable(host, undo) {
   if (code === null) return null;
   if (code === "ENOENT") return `${device} is absent`;
   if (code !== "EACCES") return `${device} cannot be opened: ${code}`;
+  if (host.which("udevadm") !== null)
+    await host.run(["udevadm", "settle", "--timeout=15"], { allowFailure: true, timeout: 2e4 });
   const present = await host.runAsRoot(["stat", "--format", "%a", device], { allowFailure: true });
   const mode = present.stdout.trim() || "660";
   if (!/[67]$/.test(mode)) undo.register({ kind: "mode", path: device, mode });
@@ -386,103 +643,185 @@ async function makeKvmUsable(host, undo) {
   const after = open();
   return after === null ? null : `${device} cannot be opened: ${after}`;
 }
-async function attempt(host, undo, { disk, boot, serialLog, workDir }, accelerator) {
+async function attempt(host, undo, { disk, boot, serialLog, screenshot, workDir, machines }, devices, pace) {
+  const { accelerator } = pace;
   const overlay = join(workDir, "overlay.qcow2");
   await host.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", disk, overlay]);
   const name = `docker-to-disk-${undo.runId}`;
   const socket = "monitor.qmp";
   const folder = openSync(workDir, "r");
   const { memoryMiB, cpus } = boot;
+  const forwards = [...new Set(boot.expectations.map(({ port }) => port))];
   const begin = performance.now();
-  const qemu = host.start(qemuArgv({ name, accelerator, memoryMiB, cpus, overlay, monitor: socket }), {
-    stdio: ["ignore", "pipe", "pipe"],
-    cwd: workDir
-  });
-  const log = createWriteStream(serialLog);
+  const qemu = host.start(
+    qemuArgv({ name, accelerator, memoryMiB, cpus, overlay, monitor: socket, forwards, devices }),
+    { stdio: ["ignore", "pipe", "pipe"], cwd: workDir }
+  );
+  const log = createWriteStream(serialLog, { flags: "a" });
   const monitor = new Monitor(`/proc/self/fd/${folder}/${socket}`);
+  void qemu.ended.then(() => monitor.close());
   const watch = new ConsoleWatch(boot.successPattern);
+  const on = machines.length > 1 || devices.diskBus !== "virtio" ? ` with its ${describeDevices(devices)}` : "";
+  const secondsSince = () => (performance.now() - begin) / 1e3;
   try {
-    const verdict = await watchMachine(qemu, { watch, monitor, boot, log, accelerator });
-    const seconds = (performance.now() - begin) / 1e3;
+    const verdict = await watchMachine(qemu, { watch, monitor, boot, log, pace });
+    const seconds = secondsSince();
     if (host.cancelled.aborted) throw host.cancelled.reason;
     if (watch.partial.trim() !== "") printGuest(watch.partial);
-    if (typeof verdict === "string") return { accelerator, seconds, evidence: verdict };
     if (verdict instanceof Error) throw verdict;
-    throw new BootFailure(verdict, accelerator, seconds, watch.quotation);
+    if (typeof verdict !== "string")
+      throw new BootFailure(verdict, accelerator, seconds, watch.quotation, `The image does not boot${on}`);
+    if (boot.maxSeconds !== null && seconds > boot.maxSeconds) {
+      const cause = overBudget(seconds, boot.maxSeconds);
+      throw new BootFailure(
+        cause,
+        accelerator,
+        seconds,
+        watch.quotation,
+        `The image boots${on}, but too slowly`
+      );
+    }
+    const left = Math.max(pace.timeout * 1e3 - (performance.now() - begin), LEAST_FOR_EXPECTATIONS);
+    const later = new ConsoleWatch(NEVER);
+    const checks = await checkExpectations(qemu, { monitor, boot, later, left });
+    if (host.cancelled.aborted) throw host.cancelled.reason;
+    if (checks instanceof Error) throw checks;
+    if (!Array.isArray(checks)) {
+      const lines = later.quotation.length > 0 ? later.quotation : watch.quotation;
+      throw new BootFailure(
+        checks,
+        accelerator,
+        secondsSince(),
+        lines,
+        `The image boots${on}, but a check failed`
+      );
+    }
+    return { devices, accelerator, seconds, evidence: verdict, checks };
   } finally {
+    if (!host.cancelled.aborted) await takeScreenshot(monitor, screenshot);
     await qemu.end(2e3);
     monitor.close();
     log.end();
     await once(log, "close").catch(() => {
     });
     closeSync(folder);
-    for (const path of [overlay, join(workDir, socket)]) rmSync(path, { force: true });
+    for (const path of [overlay, join(workDir, socket)]) rmSync2(path, { force: true });
   }
 }
 var printGuest = (line) => info(`guest \u2502 ${inert(line)}`);
 function watchMachine(qemu, facts) {
-  const { watch, monitor, boot, log, accelerator } = facts;
+  const { watch, monitor, boot, log, pace } = facts;
+  const { accelerator } = pace;
   let stderr = "";
   return new Promise((resolve2) => {
-    const timer = setTimeout(() => resolve2(timeoutCause(boot, watch.spoke)), boot.timeout * 1e3);
-    qemu.stdout?.on("data", (chunk) => {
-      log.write(chunk);
+    const timer = setTimeout(() => resolve2(timeoutCause(boot, pace, watch.spoke)), pace.timeout * 1e3);
+    qemu.stdout?.on("data", (chunk2) => {
+      log.write(chunk2);
       const decidedBefore = watch.decision !== null;
-      for (const line2 of watch.write(chunk)) printGuest(line2);
+      for (const line2 of watch.write(chunk2)) printGuest(line2);
       if (decidedBefore || watch.decision === null) return;
       clearTimeout(timer);
       const { line, outcome } = watch.decision;
       if (outcome === "success") resolve2(line);
       else setTimeout(() => resolve2(outcome), AFTERMATH);
     });
-    const noSpace = "no space left on device";
-    monitor.onDiskFull = () => resolve2(new Error(`QEMU cannot write the machine's disk: ${noSpace}`));
+    monitor.onDiskFull = () => resolve2(diskFull());
+    monitor.onShutdown = (reason) => setTimeout(() => {
+      if (watch.decision === null) resolve2(shutdownCause(reason, "before it was up"));
+    }, AFTERMATH);
     log.on("error", resolve2);
     qemu.stderr?.setEncoding("utf8");
     qemu.stderr?.on("data", (text) => {
       stderr = (stderr + text).slice(-4096);
       if (accelerator === "kvm" && KVM_FAILURE.test(stderr)) resolve2(new KvmFailure(firstLine(stderr)));
     });
-    void qemu.ended.then(async (end) => {
+    void qemu.ended.then((end) => {
       clearTimeout(timer);
       if (accelerator === "kvm" && !watch.spoke)
         resolve2(new KvmFailure(firstLine(stderr) || "QEMU ended at once"));
-      const reason = await monitor.shutdownReason();
-      if (watch.decision === null) resolve2(endCause(reason, end, stderr));
+      if (watch.decision === null) resolve2(endCause(end, stderr));
     });
   });
 }
+var NEVER = /(?!)/;
+async function checkExpectations(qemu, facts) {
+  const { monitor, boot, later, left } = facts;
+  const { expectations } = boot;
+  if (expectations.length === 0) return [];
+  info(`The machine is up. Waiting for ${expectations.map(nameOf).join(", ")}`);
+  const giveUp = new AbortController();
+  const timer = setTimeout(() => giveUp.abort(), left);
+  const forwards = async () => {
+    const usernet = await monitor.execute("human-monitor-command", { "command-line": "info usernet" }).catch(() => "");
+    return readForwards(`${usernet}`);
+  };
+  try {
+    const outcome = await Promise.race([
+      meetExpectations(expectations, forwards, giveUp.signal),
+      downfall(qemu, monitor, later)
+    ]);
+    if (!("met" in outcome)) return outcome;
+    const { met, unmet } = outcome;
+    for (const { name, seconds } of met) info(`${name}: holds after ${formatSeconds(seconds)}`);
+    return unmet.length === 0 ? met : unmetCause(unmet, left / 1e3);
+  } finally {
+    clearTimeout(timer);
+    giveUp.abort();
+  }
+}
+var overBudget = (seconds, most) => ({
+  id: "over-budget",
+  summary: `It takes ${(seconds - most).toFixed(1)} seconds more than max-boot-seconds (${most}) allows.`,
+  advice: "Look at the times in the console for what holds it up; under systemd, systemd-analyze blame tells. Under TCG a machine takes several times as long as under KVM."
+});
+var unmetCause = (unmet, seconds) => ({
+  id: "expectation",
+  summary: `${unmet.join("; ")}, ${Math.round(seconds)} seconds after the machine was up.`,
+  advice: "Look whether the service is enabled and what it says. It has to listen on all addresses, not on 127.0.0.1 alone, and the machine needs the address that it is offered by DHCP, 10.0.2.15. If it is only slow, raise boot-timeout."
+});
+function downfall(qemu, monitor, later) {
+  return new Promise((resolve2) => {
+    qemu.stdout?.on("data", (chunk2) => {
+      later.write(chunk2);
+      const outcome = later.decision?.outcome;
+      if (outcome !== void 0 && outcome !== "success") setTimeout(() => resolve2(outcome), AFTERMATH);
+    });
+    monitor.onDiskFull = () => resolve2(diskFull());
+    monitor.onShutdown = (reason) => setTimeout(() => {
+      if (later.decision === null) resolve2(shutdownCause(reason, "although it was up"));
+    }, AFTERMATH);
+    void qemu.ended.then((end) => resolve2(endCause(end, "")));
+  });
+}
+var diskFull = () => new Error("QEMU cannot write the machine's disk: no space left on device");
 var firstLine = (text) => text.trim().split("\n")[0] ?? "";
-function timeoutCause(boot, spoke) {
+function timeoutCause(boot, pace, spoke) {
+  const doubled = pace.timeout === boot.timeout ? "" : `, doubled from ${boot.timeout} without KVM`;
+  const limit = `boot-timeout (${pace.timeout} seconds${doubled})`;
   const sign = boot.successPattern === null ? "login prompt" : `line that matches ${boot.successPattern}`;
   if (!spoke) {
     return {
       id: "silent-console",
-      summary: `Nothing appeared on the serial console within boot-timeout (${boot.timeout} seconds).`,
+      summary: `Nothing appeared on the serial console within ${limit}.`,
       advice: "The kernel may log elsewhere: leave serial-console true and console= out of kernel-args."
     };
   }
   return {
     id: "timeout",
-    summary: `No ${sign} appeared on the serial console within boot-timeout (${boot.timeout} seconds).`,
+    summary: `No ${sign} appeared on the serial console within ${limit}.`,
     advice: "If the system was still starting, raise boot-timeout. If it was up, it has no getty on ttyS0: enable one, or set boot-success-pattern to a line that it prints."
   };
 }
-function endCause(reason, { exitCode, signal }, stderr) {
-  if (reason === "guest-reset") {
-    return {
-      id: "reset",
-      summary: "The machine reset itself before it was up.",
-      advice: "A kernel or init that reboots on failure: the last lines above say why it gave up."
-    };
-  }
-  if (reason === "guest-shutdown") {
-    return {
-      id: "shutdown",
-      summary: "The machine powered itself off before it was up.",
-      advice: "Something in the image shuts it down during boot: the last lines above name it."
-    };
-  }
+var shutdownCause = (reason, when) => reason === "guest-reset" ? {
+  id: "reset",
+  summary: `The machine reset itself ${when}.`,
+  advice: "A kernel or init that reboots on failure: the last lines above say why it gave up."
+} : {
+  id: "shutdown",
+  summary: `The machine powered itself off ${when}.`,
+  advice: "Something in the image shuts it down during boot: the last lines above name it."
+};
+function endCause({ exitCode, signal }, stderr) {
   const words = stderr.trim().split("\n").slice(-3).map(inert).join(" ");
   return {
     id: "qemu-ended",
@@ -491,13 +830,72 @@ function endCause(reason, { exitCode, signal }, stderr) {
   };
 }
 
+// src/distro/drivers.ts
+var DISK_BUSES = ["virtio", "sata", "nvme", "scsi"];
+var DISK_DRIVERS = {
+  virtio: ["virtio_blk", "virtio_pci"],
+  sata: ["ahci", "sd_mod"],
+  nvme: ["nvme"],
+  scsi: ["virtio_scsi", "virtio_pci", "sd_mod"]
+};
+var LARGEST_LIST = 1 << 20;
+async function readDrivers({ index, read }, { version, initrd }) {
+  const folder = ["lib/modules", "usr/lib/modules"].map((parent) => index.resolve(`${parent}/${version}`)).find((real) => real !== null);
+  if (folder === void 0 || version === "") return null;
+  const list = index.resolve(`${folder}/modules.builtin`);
+  const text = list === null ? null : await read(list, LARGEST_LIST);
+  if (text === null) return null;
+  const builtIn = new Set(text.toString("latin1").split("\n").map(moduleOf));
+  const all = /* @__PURE__ */ new Set([...builtIn, ...filesBelow(index, folder).map(moduleOf)]);
+  return { early: initrd === null ? builtIn : all, all };
+}
+function missingForRoot(drivers, filesystem) {
+  if (drivers === null) return null;
+  const has = (name) => drivers.early.has(name);
+  const missing = [
+    // The driver ext4 reads ext3 and ext2 as well.
+    ...has("ext4") || has(filesystem) ? [] : [`the filesystem (${filesystem})`],
+    ...DISK_BUSES.some((bus) => DISK_DRIVERS[bus].every(has)) ? [] : [`any disk (${DISK_BUSES.join(", ")})`]
+  ];
+  return missing.length === 0 ? null : missing.join(" and ");
+}
+function filesBelow(index, folder) {
+  return index.list(folder).flatMap((name) => {
+    const path = `${folder}/${name}`;
+    const kind = index.entry(path)?.kind;
+    if (kind === "d") return filesBelow(index, path);
+    return kind === "f" ? [path] : [];
+  });
+}
+var moduleOf = (path) => (path.split("/").pop() ?? "").replace(/\.ko(\.\w+)?$/, "").replaceAll("-", "_");
+
+// src/boot-check/devices.ts
+var NETWORK_CARDS = ["virtio", "e1000", "e1000e", "vmxnet3"];
+var NETWORK_DRIVERS = {
+  virtio: ["virtio_net", "virtio_pci"],
+  e1000: ["e1000"],
+  e1000e: ["e1000e"],
+  vmxnet3: ["vmxnet3"]
+};
+var fitting = (needed, all, drivers) => drivers === void 0 ? all[0] : all.find((one) => needed[one].every((name) => drivers.has(name))) ?? all[0];
+function planDevices({
+  diskBus,
+  networkCard,
+  matrix
+}, drivers) {
+  const card = networkCard === "auto" ? fitting(NETWORK_DRIVERS, NETWORK_CARDS, drivers?.all) ?? "virtio" : networkCard;
+  const bus = diskBus === "auto" ? fitting(DISK_DRIVERS, DISK_BUSES, drivers?.early) ?? "virtio" : diskBus;
+  return (matrix.length > 0 ? matrix : [bus]).map((one) => ({ diskBus: one, networkCard: card }));
+}
+var lacksDiskDriver = ({ diskBus }, drivers) => drivers === null ? [] : DISK_DRIVERS[diskBus].filter((name) => !drivers.early.has(name));
+
 // src/bootloader.ts
-import { closeSync as closeSync3, openSync as openSync3, readFileSync, writeSync } from "node:fs";
+import { closeSync as closeSync3, openSync as openSync3, readFileSync as readFileSync2, writeSync } from "node:fs";
 
 // src/disk.ts
 import { randomBytes, randomUUID } from "node:crypto";
 import { closeSync as closeSync2, mkdirSync, openSync as openSync2, statfsSync, truncateSync } from "node:fs";
-import { basename, dirname, join as join2 } from "node:path";
+import { basename as basename2, dirname, join as join2 } from "node:path";
 
 // src/edits.ts
 var import_tar_stream = __toESM(require_tar_stream(), 1);
@@ -606,8 +1004,8 @@ var FindParser = class {
   #seen = /* @__PURE__ */ new Set();
   #rest = Buffer.alloc(0);
   #fields = [];
-  write(chunk) {
-    const data = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk;
+  write(chunk2) {
+    const data = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk2]) : chunk2;
     let from = 0;
     for (let at = data.indexOf(0, from); at !== -1; at = data.indexOf(0, from)) {
       this.#fields.push(data.toString("utf8", from, at));
@@ -732,7 +1130,7 @@ async function applyEdits(host, index, mountPoint, edits) {
   }
   archive.finalize();
   const chunks = [];
-  for await (const chunk of archive) chunks.push(chunk);
+  for await (const chunk2 of archive) chunks.push(chunk2);
   await host.runAsRoot(extractArgv(mountPoint), { input: Buffer.concat(chunks) });
 }
 var extractArgv = (folder) => [
@@ -881,7 +1279,7 @@ function mkfsArgv(plan, path, knowsPrezeroed) {
   ];
 }
 var filesystemIn = (path) => ({
-  name: `./${basename(path)}?offset=${START_BYTES}`,
+  name: `./${basename2(path)}?offset=${START_BYTES}`,
   cwd: dirname(path)
 });
 async function createDisk(host, plan, path) {
@@ -989,11 +1387,11 @@ async function digHoles(host, folder) {
 }
 async function showJournal(host, plan, path, shown) {
   if (plan.journalMiB === 0) return;
-  const request = `feature ${shown ? "" : "-"}has_journal`;
+  const request2 = `feature ${shown ? "" : "-"}has_journal`;
   const { name, cwd } = filesystemIn(path);
-  const { stdout } = await host.run(["debugfs", "-w", "-R", request, name], { cwd });
+  const { stdout } = await host.run(["debugfs", "-w", "-R", request2, name], { cwd });
   if (stdout.includes("has_journal") !== shown)
-    throw new ActionError(`debugfs could not do "${request}": ${stdout.trim()}`);
+    throw new ActionError(`debugfs could not do "${request2}": ${stdout.trim()}`);
 }
 async function checkFilesystem(host, path) {
   const { name, cwd } = filesystemIn(path);
@@ -1098,7 +1496,7 @@ function planLoader(index, plan, kernels, options) {
     ...menu ? MENU_MODULES.map((name) => ({
       kind: "file",
       path: `${LOADER_FOLDER}/${name}`,
-      content: readFileSync(`${options.moduleFolder}/${name}`),
+      content: readFileSync2(`${options.moduleFolder}/${name}`),
       mode: 420
     })) : []
   ];
@@ -1109,7 +1507,7 @@ async function installLoader(host, index, mountPoint) {
   await host.runAsRoot(["extlinux", "--install", folder], { timeout: 12e4 });
 }
 function writeBootCode(diskPath, mbrPath) {
-  const code = readFileSync(mbrPath);
+  const code = readFileSync2(mbrPath);
   if (code.length === 0 || code.length > MBR_CODE_BYTES) {
     throw new ActionError(
       `${mbrPath} is no MBR code: it has ${code.length} bytes, and 1 to ${MBR_CODE_BYTES} fit.`
@@ -1124,7 +1522,7 @@ function writeBootCode(diskPath, mbrPath) {
 }
 
 // src/container.ts
-import { mkdirSync as mkdirSync2, readFileSync as readFileSync2, rmSync as rmSync2, statfsSync as statfsSync2, writeFileSync } from "node:fs";
+import { mkdirSync as mkdirSync2, readFileSync as readFileSync3, rmSync as rmSync3, statfsSync as statfsSync2, writeFileSync as writeFileSync2 } from "node:fs";
 import { join as join3 } from "node:path";
 import { pipeline } from "node:stream/promises";
 var import_tar_stream2 = __toESM(require_tar_stream(), 1);
@@ -1217,7 +1615,7 @@ async function build(host, inputs, platform, workDir) {
   const secretPath = (id) => join3(secretDir, id);
   mkdirSync2(secretDir, { mode: 448 });
   for (const secret of inputs.secrets) {
-    if ("value" in secret) writeFileSync(secretPath(secret.id), secret.value, { mode: 384 });
+    if ("value" in secret) writeFileSync2(secretPath(secret.id), secret.value, { mode: 384 });
   }
   const iidFile = join3(workDir, "image-id");
   try {
@@ -1230,9 +1628,9 @@ async function build(host, inputs, platform, workDir) {
     if (host.cancelled.aborted) throw error2;
     throw new ActionError(`The Docker build failed. ${messageOf(error2)}`, "Docker build failed");
   } finally {
-    rmSync2(secretDir, { recursive: true, force: true });
+    rmSync3(secretDir, { recursive: true, force: true });
   }
-  return readFileSync2(iidFile, "utf8").trim();
+  return readFileSync3(iidFile, "utf8").trim();
 }
 var BUILDER_NAMES = {
   buildx: "buildx",
@@ -1260,26 +1658,35 @@ async function readImageConfig(host, image) {
     workingDir: Config?.WorkingDir ?? "",
     stopSignal: Config?.StopSignal ?? "",
     volumes: Object.keys(Config?.Volumes ?? {}),
-    exposedPorts: Object.keys(Config?.ExposedPorts ?? {})
+    exposedPorts: Object.keys(Config?.ExposedPorts ?? {}),
+    onBuild: (Config?.OnBuild ?? []).length > 0
   };
 }
 async function openContainer(host, undo, image, workDir) {
   const name = `docker-to-disk-${undo.runId}`;
-  undo.register({ kind: "container", name });
+  const held = [];
+  const hold = (resource) => {
+    undo.register(resource);
+    held.unshift(resource);
+  };
+  hold({ kind: "container", name });
   await host.run(["docker", "create", "--name", name, "--network", "none", image, "/docker-to-disk"], {
     timeout: 10 * MINUTE
   });
   const read = (path, limit = 1 << 20) => readFromContainer(host, name, path, limit);
-  const layers = await mountLayers(host, undo, name, workDir);
+  const layers = await mountLayers(host, name, workDir, hold);
   const tree = layers ? await readMounted(host, layers) : await readExported(host, name, workDir);
-  return { image, name, read, ...tree };
+  const close = async () => {
+    for (const resource of held) await undo.release(resource);
+  };
+  return { image, name, read, close, ...tree };
 }
 async function readMounted(host, mountPoint) {
   const parser = new FindParser();
   const find = host.startAsRoot(["find", mountPoint, "-printf", FIND_FORMAT], {
     stdio: ["ignore", "pipe", "inherit"]
   });
-  find.stdout?.on("data", (chunk) => parser.write(chunk));
+  find.stdout?.on("data", (chunk2) => parser.write(chunk2));
   const { exitCode } = await find.ended;
   if (exitCode !== 0)
     throw new ActionError(`find could not read the container's files (exit code ${exitCode}).`);
@@ -1369,7 +1776,7 @@ var TAR_KINDS = {
   "block-device": "b",
   fifo: "p"
 };
-async function mountLayers(host, undo, name, workDir) {
+async function mountLayers(host, name, workDir, hold) {
   const because = (reason) => {
     info(`The tree is read with docker export, since ${reason}.`);
     return null;
@@ -1385,9 +1792,8 @@ async function mountLayers(host, undo, name, workDir) {
   if (options.length > MOUNT_OPTIONS_LIMIT)
     return because(`${lowerDirs.length} layers are too many for one mount`);
   const target = join3(workDir, "layers");
-  mkdirSync2(target);
-  const mount = { kind: "mount", target };
-  undo.register(mount);
+  mkdirSync2(target, { recursive: true });
+  hold({ kind: "mount", target });
   const mounted = await host.runAsRoot(
     ["mount", "-t", "overlay", "-o", options, "overlay", target],
     {
@@ -1395,9 +1801,7 @@ async function mountLayers(host, undo, name, workDir) {
       timeout: MINUTE
     }
   );
-  if (mounted.exitCode === 0) return target;
-  undo.keep(mount);
-  return because(`its layers cannot be mounted (${inert(mounted.stderr.trim())})`);
+  return mounted.exitCode === 0 ? target : because(`its layers cannot be mounted (${inert(mounted.stderr.trim())})`);
 }
 function overlayLayers(graphDriver) {
   const { Name, Data } = JSON.parse(graphDriver || "null") ?? {};
@@ -1418,9 +1822,9 @@ async function readFromContainer(host, name, path, limit) {
     isFile2 ??= header.type === "file";
     stream.on("data", (data) => {
       if (size >= limit) return;
-      const chunk = data;
-      chunks.push(chunk);
-      size += chunk.length;
+      const chunk2 = data;
+      chunks.push(chunk2);
+      size += chunk2.length;
       if (size >= limit) void running.end(0);
     });
     stream.on("end", next);
@@ -1442,16 +1846,16 @@ import {
   fsyncSync,
   openSync as openSync4,
   renameSync,
-  rmSync as rmSync3,
+  rmSync as rmSync4,
   statSync as statSync2,
-  writeFileSync as writeFileSync2
+  writeFileSync as writeFileSync3
 } from "node:fs";
 import { join as join5 } from "node:path";
 import { pipeline as pipeline2 } from "node:stream/promises";
 
 // src/inputs.ts
 import { existsSync, statSync } from "node:fs";
-import { basename as basename2, join as join4, resolve } from "node:path";
+import { basename as basename3, join as join4, resolve } from "node:path";
 
 // node_modules/csv-parse/lib/api/CsvError.js
 var CsvError = class _CsvError extends Error {
@@ -3267,6 +3671,7 @@ function readInputs(env = process.env) {
     outputDir: readOutputDir(read),
     uploadArtifact: read.boolean("upload-artifact"),
     retentionDays: read.text("retention-days") ? read.integer("retention-days", 1, 400, "days") : null,
+    maxImageBytes: read.text("max-image-size") ? read.size("max-image-size", MIB) : null,
     boot: readBoot(read),
     installTools: read.boolean("install-tools")
   };
@@ -3374,15 +3779,15 @@ function readPlatform(read) {
 }
 var isMachineNetwork = (text) => NETWORKS.some((known) => known === text);
 function readMachineNetwork(read) {
-  const network = read.text("network");
-  return isMachineNetwork(network) ? network : "dhcp";
+  const network2 = read.text("network");
+  return isMachineNetwork(network2) ? network2 : "dhcp";
 }
 function readBuildNetwork(read) {
-  const [own, network] = [read.optional("build-network"), read.optional("network")];
-  if (network === null || isMachineNetwork(network)) return own;
-  if (own !== null && own !== network)
-    read.wrong("network", network, "it has to be dhcp or none where build-network is given.");
-  return network;
+  const [own, network2] = [read.optional("build-network"), read.optional("network")];
+  if (network2 === null || isMachineNetwork(network2)) return own;
+  if (own !== null && own !== network2)
+    read.wrong("network", network2, "it has to be dhcp or none where build-network is given.");
+  return network2;
 }
 function readUser(read) {
   const user = read.optional("user");
@@ -3445,7 +3850,7 @@ function readKernelArgs(read) {
 function readName(read, env) {
   const given = read.optional("name");
   if (given === null) {
-    const own = env.GITHUB_REPOSITORY?.split("/").pop() || basename2(process.cwd());
+    const own = env.GITHUB_REPOSITORY?.split("/").pop() || basename3(process.cwd());
     return own.replace(/[^\w.-]+/g, "-").replace(/^[-.]+/, "").slice(0, 100) || "disk";
   }
   if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029":<>|*?\\/]|^[-.]|##\[/.test(given) || Buffer.byteLength(given) > 128) {
@@ -3492,9 +3897,39 @@ function readBoot(read) {
     successPattern: readPattern(read),
     memoryMiB: Math.floor(read.size("memory", 64 * MIB) / MIB),
     cpus: read.integer("cpus", 1, 64, "processors"),
-    accelerator: read.oneOf("accelerator", ACCELERATORS, "auto")
+    accelerator: read.oneOf("accelerator", ACCELERATORS, "auto"),
+    expectations: readExpectations(read),
+    diskBus: read.oneOf("disk-bus", ["auto", ...DISK_BUSES], "auto"),
+    networkCard: read.oneOf("network-card", ["auto", ...NETWORK_CARDS], "auto"),
+    matrix: readMatrix(read),
+    maxSeconds: read.text("max-boot-seconds") ? read.integer("max-boot-seconds", 1, 21600, "seconds") : null
   };
   return read.boolean("boot-test") ? boot : null;
+}
+function readMatrix(read) {
+  const text = read.text("boot-matrix");
+  const words = [...new Set(text.split(/[\s,]+/).filter(Boolean))];
+  const buses = DISK_BUSES.filter((bus) => words.includes(bus));
+  if (buses.length < words.length)
+    read.wrong("boot-matrix", text, `each machine has to be one of ${DISK_BUSES.join(", ")}.`);
+  else if (words.length > 0 && read.text("disk-bus") !== "auto")
+    read.wrong("boot-matrix", text, "disk-bus names the one machine to boot: leave one of the two out.");
+  return words.flatMap((word) => buses.filter((bus) => bus === word));
+}
+function readExpectations(read) {
+  const ports = [...new Set(read.list("expect-port"))].flatMap((item) => {
+    const port = parsePort(item);
+    if (port !== null) return [{ kind: "port", port }];
+    read.wrong("expect-port", item, "each line has to be a TCP port from 1 to 65535, such as 22.");
+    return [];
+  });
+  const answers = [...new Set(read.list("expect-http"))].flatMap((item) => {
+    const expected = parseHttpExpectation(item);
+    if (expected !== null) return [expected];
+    read.wrong("expect-http", item, "each line has to be PORT/PATH=STATUS, such as 8080/healthz=200.");
+    return [];
+  });
+  return [...ports, ...answers];
 }
 function readPattern(read) {
   const pattern = read.optional("boot-success-pattern");
@@ -3513,6 +3948,22 @@ var isFile = (path) => statSync(path, { throwIfNoEntry: false })?.isFile() ?? fa
 var isFolder = (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
 // src/formats.ts
+var ImageTooLarge = class extends ActionError {
+  constructor(files, most) {
+    const each = files.map(
+      ({ name, size }) => `${name} has ${formatBytes(size)}, ${formatBytes(size - most)} more`
+    );
+    super(
+      `${inert(each.join("; "))} than max-image-size (${formatBytes(most)}) allows. Leave out of the image what it does not need, such as package lists and caches, or choose a compressed format.`,
+      "Image too large"
+    );
+  }
+};
+function checkImageSizes(files, most) {
+  if (most === null) return;
+  const large = files.filter(({ size }) => size > most);
+  if (large.length > 0) throw new ImageTooLarge(large, most);
+}
 var LIMIT = 3 * 60 * 6e4;
 var CONVERSIONS = {
   qcow2: ["-O", "qcow2", "-c", "-o", "compression_type=zstd"],
@@ -3570,7 +4021,7 @@ async function makeFormats(host, disk, formats, baseName, workDir) {
     await Promise.allSettled(beside);
   }
   const wanted = /* @__PURE__ */ new Set([disk, ...made.map((file) => file.path)]);
-  for (const path of containers.values()) if (!wanted.has(path)) rmSync3(path);
+  for (const path of containers.values()) if (!wanted.has(path)) rmSync4(path);
   return Promise.all(made.map(async (file) => ({ ...file, sha256: await file.sha256 })));
 }
 async function convert(host, container, from, to) {
@@ -3580,7 +4031,7 @@ async function convert(host, container, from, to) {
   } catch (error2) {
     if (container !== "qcow2" || !/compression.type/i.test(messageOf(error2))) throw error2;
     info("This qemu-img has no zstd: compressing qcow2 with zlib.");
-    rmSync3(to, { force: true });
+    rmSync4(to, { force: true });
     await host.run(
       argv.map((arg) => arg === "compression_type=zstd" ? "compression_type=zlib" : arg),
       { timeout: LIMIT }
@@ -3606,7 +4057,7 @@ async function compress(host, compression, from, to) {
   const running = host.start(compressArgv(compression, from), { stdio: ["ignore", "pipe", "inherit"] });
   if (!running.stdout) throw new ActionError(`${compression} has no output`);
   const hash = createHash("sha256");
-  running.stdout.on("data", (chunk) => hash.update(chunk));
+  running.stdout.on("data", (chunk2) => hash.update(chunk2));
   await pipeline2(running.stdout, createWriteStream2(to));
   const { exitCode } = await running.ended;
   if (host.cancelled.aborted) throw host.cancelled.reason;
@@ -3616,8 +4067,8 @@ async function compress(host, compression, from, to) {
 }
 async function hashFile(path, signal) {
   const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, signal }))
-    hash.update(chunk);
+  for await (const chunk2 of createReadStream(path, { highWaterMark: 1 << 20, signal }))
+    hash.update(chunk2);
   return hash.digest("hex");
 }
 function settle(from, to) {
@@ -3630,7 +4081,7 @@ function settle(from, to) {
   renameSync(from, to);
 }
 function writeChecksums(files, path) {
-  writeFileSync2(path, files.map(({ name, sha256 }) => `${sha256}  ${name}
+  writeFileSync3(path, files.map(({ name, sha256 }) => `${sha256}  ${name}
 `).join(""));
 }
 
@@ -3840,10 +4291,10 @@ var Tail = class {
     stream?.setEncoding("utf8");
     stream?.on("error", () => {
     });
-    stream?.on("data", (chunk) => {
-      this.#text = (this.#text + chunk).slice(-KEPT_OUTPUT);
+    stream?.on("data", (chunk2) => {
+      this.#text = (this.#text + chunk2).slice(-KEPT_OUTPUT);
       if (!onLine) return;
-      const lines = (this.#line + chunk).split(/\r?\n|\r/);
+      const lines = (this.#line + chunk2).split(/\r?\n|\r/);
       this.#line = (lines.pop() ?? "").slice(-KEPT_OUTPUT);
       lines.forEach(onLine);
     });
@@ -3952,7 +4403,7 @@ function planIdentity(draft, { hostname, rootMount, init }) {
   if (init.system === "systemd") draft.write("etc/machine-id", "", { mode: 292 });
   else draft.remove("etc/machine-id");
   if (draft.entry("var/lib/dbus/machine-id")?.kind === "f") draft.remove("var/lib/dbus/machine-id");
-  planDevices(draft);
+  planDevices2(draft);
   draft.remove(".dockerenv", "run/.containerenv");
   if (/exit\s+101/.test(draft.text("usr/sbin/policy-rc.d") ?? "")) draft.remove("usr/sbin/policy-rc.d");
 }
@@ -3973,7 +4424,7 @@ function hosts(hostname) {
     ""
   ].join("\n");
 }
-function planDevices(draft) {
+function planDevices2(draft) {
   if (draft.entry("dev/console")?.kind !== "c")
     draft.device("dev/console", { major: 5, minor: 1, mode: 384 });
   if (draft.entry("dev/null")?.kind !== "c") draft.device("dev/null", { major: 1, minor: 3, mode: 438 });
@@ -4117,10 +4568,10 @@ async function preflight(host, outputDir) {
 var refuse = (message) => new ActionError(message, "Unsuitable machine");
 
 // src/report.ts
-import { rmSync as rmSync4, writeFileSync as writeFileSync3 } from "node:fs";
+import { rmSync as rmSync5, writeFileSync as writeFileSync4 } from "node:fs";
 function writeReport(report, path) {
-  rmSync4(path, { force: true });
-  writeFileSync3(path, `${JSON.stringify(report, null, 2)}
+  rmSync5(path, { force: true });
+  writeFileSync4(path, `${JSON.stringify(report, null, 2)}
 `, { flag: "wx" });
 }
 function startCommand(path) {
@@ -4140,7 +4591,15 @@ function summaryMarkdown(report, artifacts) {
   const { disk, boot } = report;
   const cell = markdownCell;
   const links = new Map(artifacts.map((artifact) => [artifact.name, artifact.url]));
-  const booted = boot.result === "passed" ? `passed in ${formatSeconds(boot.seconds ?? 0)} under ${boot.accelerator?.toUpperCase()}: ${cell(boot.evidence ?? "")}` : "skipped (boot-test: false)";
+  const passed = ({ seconds, accelerator, evidence }) => `passed in ${formatSeconds(seconds)} under ${accelerator.toUpperCase()}: ${cell(evidence)}`;
+  const { machines } = boot;
+  const checks = machines.flatMap((machine) => {
+    const on = machines.length > 1 ? `, disk on ${machine.devices.diskBus}` : "";
+    return [
+      [`Boot check${on}`, passed(machine)],
+      ...machine.checks.map(({ name, seconds }) => [cell(name) + on, `holds after ${formatSeconds(seconds)}`])
+    ];
+  });
   const facts = table(
     ["", ""],
     [
@@ -4148,8 +4607,9 @@ function summaryMarkdown(report, artifacts) {
       ["Distribution", cell(report.distribution)],
       ["Kernel", report.kernels.map(cell).join(", ")],
       ["Init", cell(report.init)],
+      ["Added to the image", report.added.length === 0 ? "nothing" : cell(report.added.join(" "))],
       ["Disk", `${formatBytes(disk.sizeBytes)}, MBR, disk id ${disk.diskId}`],
-      ["Boot check", booted]
+      ...checks.length > 0 ? checks : [["Boot check", "skipped (boot-test: false)"]]
     ]
   );
   const partitions = table(
@@ -4258,53 +4718,226 @@ async function addSummary(markdown) {
   await summary.addRaw(markdown).write();
 }
 
-// src/distro/families.ts
-var apt = (packages) => `RUN apt-get update && apt-get install -y --no-install-recommends ${packages}`;
-var FAMILIES = [
-  {
-    name: "Ubuntu",
-    ids: ["ubuntu"],
-    // Ubuntu's kernel only recommends initramfs-tools: without recommends there is no initrd unless it is named.
-    kernelLine: apt("linux-image-virtual initramfs-tools"),
-    initLine: apt("systemd-sysv")
-  },
-  {
-    name: "Kali",
-    ids: ["kali"],
-    kernelLine: apt("linux-image-amd64"),
-    initLine: apt("systemd-sysv")
-  },
-  {
-    name: "Debian",
-    ids: ["debian"],
-    kernelLine: apt("linux-image-amd64"),
-    initLine: apt("systemd-sysv")
-  },
-  {
-    name: "Alpine",
-    ids: ["alpine"],
-    kernelLine: "RUN apk add --no-cache linux-virt",
-    initLine: "RUN apk add --no-cache alpine-base"
-  },
-  {
-    name: "Fedora",
-    ids: ["fedora", "rhel", "centos", "rocky", "almalinux"],
-    kernelLine: `RUN dnf install -y kernel-core dracut && dracut --force --no-hostonly --add-drivers 'virtio_blk virtio_pci virtio_scsi ahci nvme ext4' --kver "$(ls /usr/lib/modules)" "/boot/initramfs-$(ls /usr/lib/modules).img"`,
-    initLine: "RUN dnf install -y systemd"
-  },
-  {
-    name: "Arch",
-    ids: ["arch"],
-    kernelLine: "RUN pacman -Sy --noconfirm linux mkinitcpio && mkinitcpio -P -S autodetect",
-    initLine: "RUN pacman -Sy --noconfirm systemd-sysvcompat"
-  },
-  {
-    name: "openSUSE",
-    ids: ["opensuse", "opensuse-leap", "opensuse-tumbleweed", "suse", "sles"],
-    kernelLine: "RUN zypper --non-interactive install kernel-default-base dracut && dracut --force --no-hostonly --regenerate-all",
-    initLine: "RUN zypper --non-interactive install systemd-sysvinit"
-  }
+// src/distro/family.ts
+function packagesFor(family, part, at) {
+  const reached = (version) => at.version === "" || compareVersions(at.version, version) >= 0;
+  return family.packages[part].filter(
+    ({ since, until, kernel, init, withoutSystemd, ids }) => (since === void 0 || reached(since)) && (until === void 0 || !reached(until)) && (kernel === void 0 || kernel === at.kernel) && (init === void 0 || init === at.init) && (withoutSystemd === void 0 || at.init !== "systemd") && (ids === void 0 || ids.includes(at.id))
+  ).map(({ name }) => name);
+}
+var DISK_DRIVERS2 = [
+  "virtio_blk",
+  "virtio_pci",
+  "virtio_scsi",
+  "ahci",
+  "sd_mod",
+  "nvme",
+  "usb_storage",
+  "uas",
+  "xhci_pci",
+  "ext4"
 ];
+var forEachKernel = (command) => `for modules in /lib/modules/*/modules.dep; do version="$(basename "$(dirname "$modules")")"; ${command}; done`;
+var dracut = (initrd) => forEachKernel(
+  [
+    `[ -e "${initrd}" ] && continue`,
+    "drivers=",
+    `for driver in ${DISK_DRIVERS2.join(" ")}; do if modinfo -k "$version" "$driver" >/dev/null 2>&1; then drivers="$drivers $driver"; fi; done`,
+    `dracut --force --no-hostonly --add-drivers "$drivers" --kver "$version" "${initrd}"`
+  ].join("; ")
+);
+
+// src/distro/families/alpine.ts
+var alpine = {
+  name: "Alpine",
+  ids: ["alpine"],
+  init: "openrc",
+  manager: "sbin/apk",
+  packages: {
+    kernel: [
+      { name: "linux-virt", kernel: "cloud" },
+      { name: "linux-lts", kernel: "generic" },
+      // Without it linux-lts brings the firmware of every device, half a gigabyte.
+      { name: "linux-firmware-none", kernel: "generic" },
+      { name: "e2fsprogs" }
+    ],
+    initrd: [{ name: "mkinitfs" }],
+    init: [
+      { name: "openrc" },
+      { name: "busybox-openrc", since: "3.17" },
+      { name: "busybox-mdev-openrc", since: "3.17" },
+      { name: "busybox-initscripts", until: "3.17" }
+    ],
+    network: [{ name: "busybox" }],
+    login: [{ name: "busybox" }],
+    sudo: [{ name: "doas" }]
+  },
+  install: (packages) => `apk add --no-cache ${packages}`,
+  // Its default features hold virtio, AHCI (ata), NVMe and USB storage.
+  makeInitrds: forEachKernel(
+    'flavour="$(echo "$version" | sed "s/.*-//")"; [ -e "/boot/initramfs-$flavour" ] || mkinitfs -o "/boot/initramfs-$flavour" "$version"'
+  ),
+  initrdsByHand: false,
+  kernelNames: [/^vmlinuz-(.+)$/],
+  initrdNames: (flavour) => [`initramfs-${flavour}`]
+};
+
+// src/distro/families/arch.ts
+var arch = {
+  name: "Arch",
+  ids: ["arch"],
+  init: "systemd",
+  manager: "usr/bin/pacman",
+  packages: {
+    // One kernel for all: there is no smaller one.
+    kernel: [{ name: "linux" }, { name: "mkinitcpio" }],
+    initrd: [{ name: "mkinitcpio" }],
+    init: [{ name: "systemd" }, { name: "systemd-sysvcompat" }],
+    network: [{ name: "systemd" }],
+    login: [{ name: "util-linux" }, { name: "shadow" }],
+    sudo: [{ name: "sudo" }]
+  },
+  // Arch knows no partial upgrade: what is new may need newer versions of what is there.
+  install: (packages) => `pacman -Syu --noconfirm --needed ${packages}`,
+  // The hook autodetect would leave out all that the build host does not have.
+  makeInitrds: forEachKernel(
+    'name="$(cat "/lib/modules/$version/pkgbase")"; mkinitcpio -S autodetect -k "$version" -g "/boot/initramfs-$name.img"'
+  ),
+  initrdsByHand: true,
+  kernelNames: [/^vmlinuz-(linux.*)$/],
+  initrdNames: (name) => [`initramfs-${name}.img`]
+};
+
+// src/distro/families/debian.ts
+var apt = {
+  manager: "usr/bin/apt-get",
+  install: (packages) => `apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ${packages}`,
+  makeInitrds: forEachKernel('[ -e "/boot/initrd.img-$version" ] || update-initramfs -c -k "$version"'),
+  initrdsByHand: false,
+  kernelNames: [/^vmlinuz-(\d.*)$/],
+  initrdNames: (version) => [`initrd.img-${version}`]
+};
+var login = [{ name: "login" }, { name: "util-linux" }];
+var debian = {
+  ...apt,
+  name: "Debian",
+  ids: ["debian"],
+  init: "systemd",
+  packages: {
+    kernel: [
+      { name: "linux-image-cloud-amd64", kernel: "cloud" },
+      { name: "linux-image-amd64", kernel: "generic" }
+    ],
+    initrd: [{ name: "initramfs-tools" }],
+    init: [{ name: "systemd-sysv" }],
+    network: [
+      // Part of the package systemd before.
+      { name: "systemd-resolved", since: "12", init: "systemd" },
+      { name: "dbus", init: "systemd" },
+      { name: "ifupdown", withoutSystemd: true },
+      { name: "isc-dhcp-client", until: "13", withoutSystemd: true },
+      { name: "dhcpcd-base", since: "13", withoutSystemd: true }
+    ],
+    login,
+    sudo: [{ name: "sudo" }]
+  }
+};
+var kali = { ...debian, name: "Kali", ids: ["kali"] };
+var devuan = {
+  ...debian,
+  name: "Devuan",
+  ids: ["devuan"],
+  init: "sysvinit",
+  packages: { ...debian.packages, init: [{ name: "sysvinit-core" }] }
+};
+var ubuntu = {
+  ...apt,
+  name: "Ubuntu",
+  ids: ["ubuntu"],
+  init: "systemd",
+  packages: {
+    kernel: [
+      { name: "linux-image-virtual", kernel: "cloud" },
+      { name: "linux-image-generic", kernel: "generic" },
+      // Only recommended by Ubuntu's kernels: without it there would be no initrd.
+      { name: "initramfs-tools" }
+    ],
+    initrd: [{ name: "initramfs-tools" }],
+    init: [{ name: "systemd-sysv" }],
+    network: [
+      { name: "systemd-resolved", since: "22.10", init: "systemd" },
+      { name: "dbus", init: "systemd" },
+      { name: "ifupdown", withoutSystemd: true },
+      { name: "isc-dhcp-client", withoutSystemd: true }
+    ],
+    login,
+    sudo: [{ name: "sudo" }]
+  }
+};
+
+// src/distro/families/fedora.ts
+var ENTERPRISE = ["rhel", "centos", "rocky", "almalinux", "ol"];
+var fedora = {
+  name: "Fedora",
+  ids: ["fedora", ...ENTERPRISE],
+  init: "systemd",
+  manager: "usr/bin/dnf",
+  packages: {
+    kernel: [
+      { name: "kernel-core", kernel: "cloud" },
+      { name: "kernel", kernel: "generic" },
+      { name: "dracut" },
+      { name: "kmod" },
+      { name: "e2fsprogs" }
+    ],
+    initrd: [{ name: "dracut" }, { name: "kmod" }, { name: "e2fsprogs" }],
+    init: [{ name: "systemd" }, { name: "systemd-udev" }],
+    network: [
+      { name: "systemd-networkd", ids: ["fedora"] },
+      { name: "systemd-resolved", ids: ["fedora"] },
+      { name: "NetworkManager", ids: ENTERPRISE }
+    ],
+    login: [{ name: "util-linux" }, { name: "passwd", ids: ENTERPRISE, until: "10" }],
+    sudo: [{ name: "sudo" }]
+  },
+  install: (packages) => `dnf install -y --setopt=install_weak_deps=False ${packages}`,
+  makeInitrds: dracut("/boot/initramfs-$version.img"),
+  // Installing a kernel in a container makes none, or one for the build host below /boot/MACHINE-ID.
+  initrdsByHand: true,
+  kernelNames: [/^vmlinuz-(\d.*)$/],
+  initrdNames: (version) => [`initramfs-${version}.img`]
+};
+
+// src/distro/families/opensuse.ts
+var opensuse = {
+  name: "openSUSE",
+  ids: ["opensuse", "opensuse-leap", "opensuse-tumbleweed", "suse", "sles"],
+  init: "systemd",
+  manager: "usr/bin/zypper",
+  packages: {
+    kernel: [
+      { name: "kernel-default-base", kernel: "cloud" },
+      { name: "kernel-default", kernel: "generic" },
+      { name: "dracut" },
+      { name: "kmod" },
+      { name: "e2fsprogs" }
+    ],
+    initrd: [{ name: "dracut" }, { name: "kmod" }, { name: "e2fsprogs" }],
+    init: [{ name: "systemd" }, { name: "udev" }],
+    // systemd-networkd and -resolved.
+    network: [{ name: "systemd-network" }],
+    login: [{ name: "util-linux" }, { name: "util-linux-systemd" }, { name: "shadow" }],
+    sudo: [{ name: "sudo" }]
+  },
+  install: (packages) => `zypper --non-interactive install --no-recommends ${packages}`,
+  makeInitrds: dracut("/boot/initrd-$version"),
+  initrdsByHand: true,
+  kernelNames: [/^vmlinuz-(\d.*)$/],
+  initrdNames: (version) => [`initrd-${version}`, `initrd-${version}.img`]
+};
+
+// src/distro/families.ts
+var FAMILIES = [debian, ubuntu, kali, devuan, alpine, fedora, arch, opensuse];
 function familyOf(distribution) {
   for (const id of [distribution.id, ...distribution.like]) {
     const family = FAMILIES.find((candidate) => candidate.ids.includes(id));
@@ -4338,24 +4971,14 @@ function classify(index, program) {
 
 // src/distro/kernels.ts
 var KERNEL_NAMES = [
+  ...FAMILIES.flatMap((family) => family.kernelNames),
   /^vmlinuz-(.+)$/,
-  // Debian, Ubuntu, Kali, Fedora, Alpine (flavour), Arch (package), openSUSE
   /^kernel-(.+)$/,
   // Gentoo
   /^vmlinuz()$/,
   /^bzImage()$/
 ];
-var initrdNames = (version) => version === "" ? ["initrd.img", "initrd", "initramfs.img", "initramfs"] : [
-  `initrd.img-${version}`,
-  // Debian family
-  `initramfs-${version}.img`,
-  // Fedora family, Arch
-  `initramfs-${version}`,
-  // Alpine
-  `initrd-${version}`,
-  // openSUSE
-  `initrd-${version}.img`
-];
+var initrdNames = (version) => version === "" ? ["initrd.img", "initrd", "initramfs.img", "initramfs"] : [...new Set(FAMILIES.flatMap((family) => family.initrdNames(version)))];
 var NOT_A_KERNEL = /rescue|\.(hmac|old|sig|config|bak)$|^0-/;
 var KERNEL_PLACES = ["/boot/vmlinuz-*", "/boot/*/*/linux", "/vmlinuz", "/usr/lib/modules/*/vmlinuz"];
 function findKernels(index) {
@@ -4416,9 +5039,26 @@ function versionOfTarget(index, path, version) {
 function fullVersion(index, version) {
   if (/^\d/.test(version)) return version;
   const all = moduleVersions(index);
-  const fitting = all.filter((candidate) => candidate.endsWith(`-${version}`));
-  if (fitting.length === 1) return fitting[0] ?? version;
+  const fitting2 = all.filter((candidate) => candidate.endsWith(`-${version}`));
+  if (fitting2.length === 1) return fitting2[0] ?? version;
   return all.length === 1 ? all[0] ?? version : version;
+}
+
+// src/distro/network.ts
+var FOLDERS = ["usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin"];
+var hasProgram = (index, name) => FOLDERS.some((folder) => index.kind(`${folder}/${name}`) === "f");
+function findNetworkClient(index, init) {
+  const has = (...names) => names.every((name) => hasProgram(index, name));
+  const networkd = ["usr/lib/systemd/systemd-networkd", "lib/systemd/systemd-networkd"].some(
+    (path) => index.kind(path) === "f"
+  );
+  if (init === "systemd" && networkd) return "systemd-networkd";
+  if (has("NetworkManager")) return "NetworkManager";
+  if (has("connmand")) return "connman";
+  const client = ["dhclient", "dhcpcd", "udhcpc"].find((name) => has(name));
+  if (client === void 0) return null;
+  if (has("ifup")) return `ifupdown with ${client}`;
+  return client === "dhcpcd" || client === "udhcpc" && init !== "systemd" ? client : null;
 }
 
 // src/distro/os-release.ts
@@ -4453,48 +5093,184 @@ function unquote(text) {
 // src/rootfs.ts
 var EM_X86_64 = 62;
 var ELF_MACHINES = { 3: "x86", 40: "arm", 62: "x86-64", 183: "arm64", 243: "riscv" };
-async function findSystem(container) {
+var ESSENTIAL = ["kernel", "initrd", "init"];
+async function surveySystem(container, image, wishes) {
   const { index } = container;
   const distribution = await readDistribution(container);
   const family = familyOf(distribution);
   const init = findInit(index);
-  const [newest, ...older] = findKernels(index);
-  const missing = [];
+  await checkArchitecture(container, image, init);
+  const kernels = findKernels(index);
+  const initSystem = init?.system ?? family?.init ?? "other";
+  const networkClient = findNetworkClient(index, initSystem);
+  const lacks = [];
+  const [newest] = kernels;
   if (newest === void 0) {
     const found = index.list("boot");
-    missing.push(
-      `No kernel in the image: looked for ${KERNEL_PLACES.join(", ")}; ${found.length > 0 ? `/boot holds ${found.slice(0, 10).join(", ")}` : "/boot is empty or absent"}.`
-    );
+    lacks.push({
+      part: "kernel",
+      why: `No kernel in the image: looked for ${KERNEL_PLACES.join(", ")}; ${found.length > 0 ? `/boot holds ${found.slice(0, 10).join(", ")}` : "/boot is empty or absent"}.`
+    });
+  } else if (newest.initrd === null) {
+    const missing = missingForRoot(await readDrivers(container, newest), wishes.filesystem);
+    if (missing !== null) {
+      lacks.push({
+        part: "initrd",
+        why: `The kernel ${newest.version} (/${newest.path}) has no initrd, and no driver built in for ${missing}.`
+      });
+    }
   }
+  const openrc = await missingOpenrc(container, init);
   if (init === null)
-    missing.push(`No init in the image: looked for ${INIT_PATHS.map((path) => `/${path}`).join(", ")}.`);
-  if (newest === void 0 || init === null) {
-    const lines = family && [newest === void 0 ? family.kernelLine : "", init === null ? family.initLine : ""].filter(Boolean);
-    const advice = lines ? `The image is ${distribution.name}; add to the Dockerfile:
-${lines.join("\n")}` : `The image is ${distribution.name}; install a kernel with its initrd and an init system in the Dockerfile.`;
-    throw new ActionError([...missing, advice].join("\n"), "Not a bootable system");
+    lacks.push({
+      part: "init",
+      why: `No init in the image: looked for ${INIT_PATHS.map((path) => `/${path}`).join(", ")}.`
+    });
+  else if (openrc) lacks.push({ part: "init", why: "/etc/inittab starts /sbin/openrc, which is not there." });
+  if (wishes.network === "dhcp" && networkClient === null)
+    lacks.push({ part: "network", why: `No DHCP client that starts under ${initSystem}.` });
+  const login2 = [["agetty", "getty", "mingetty"], ["login"]].filter(
+    (names) => !names.some((name) => hasProgram(index, name))
+  );
+  if (login2.length > 0)
+    lacks.push({
+      part: "login",
+      why: `No login prompt: no ${login2.map((names) => names[0]).join(" and no ")}.`
+    });
+  if (wishes.user !== null && !["doas", "sudo"].some((name) => hasProgram(index, name)))
+    lacks.push({ part: "sudo", why: `Nothing gives ${wishes.user} the rights of root: no sudo, no doas.` });
+  return {
+    distribution,
+    family,
+    kernels,
+    init,
+    networkClient,
+    lacks,
+    hasManager: family !== null && index.kind(family.manager) === "f" && index.kind("bin/sh") === "f",
+    names: index.list("").filter((name) => !DOCKERS.includes(name))
+  };
+}
+var DOCKERS = [".dockerenv", "dev", "etc", "proc", "sys"];
+async function missingOpenrc(container, init) {
+  if (init?.system !== "busybox") return false;
+  const path = container.index.resolve("etc/inittab");
+  const inittab = path === null ? null : await container.read(path);
+  return /^[^#\n]*:sysinit:\/sbin\/openrc\b/m.test(inittab?.toString("latin1") ?? "");
+}
+function planAddition(survey, wishes, onBuild) {
+  const { family, lacks, distribution } = survey;
+  const essential = lacks.filter(({ part }) => ESSENTIAL.includes(part));
+  const problem = essential.map(({ why }) => why);
+  const refuse2 = (...lines) => {
+    throw new ActionError([...problem, ...lines].join("\n"), "Not a bootable system");
+  };
+  if (wishes.installSystem === "never") {
+    if (essential.every(({ part }) => part === "init" && survey.init !== null)) return null;
+    return refuse2(advice(survey, "set install-system to auto, or "));
   }
-  await checkArchitecture(container, init);
-  const say = (what) => info(inert(what.replaceAll("\n", " ")));
-  say(`Distribution: ${distribution.name}`);
-  say(`Kernel: ${newest.version} (/${newest.path})`);
-  say(`Initrd: ${newest.initrd === null ? "none" : `/${newest.initrd}`}`);
-  for (const kernel of older) say(`Older kernel, in the boot menu: ${kernel.version} (/${kernel.path})`);
-  say(`Init: ${init.path} (${init.system}${init.path === `/${init.program}` ? "" : `, /${init.program}`})`);
+  const wanted = wishes.installSystem === "auto" ? lacks : [...ESSENTIAL, "network", "login"].map(
+    (part) => lacks.find((lack) => lack.part === part) ?? { part, why: 'Input install-system is "always".' }
+  );
+  if (wanted.length === 0) return null;
+  if (family === null || !survey.hasManager || onBuild) {
+    if (essential.length === 0 && wishes.installSystem === "auto") return null;
+    if (onBuild)
+      return refuse2(
+        "It cannot be added, for the image has ONBUILD instructions, which would run once more.",
+        advice(survey, "")
+      );
+    return refuse2(...cannotComplete(survey));
+  }
+  const at = {
+    id: distribution.id,
+    version: distribution.version,
+    kernel: wishes.kernel,
+    init: survey.init?.system ?? family.init
+  };
+  const parts = wanted.map(({ part, why }) => ({ part, why, packages: packagesFor(family, part, at) }));
+  const packages = [...new Set(parts.flatMap((part) => part.packages))];
+  const brings = (part) => parts.some((planned) => planned.part === part);
+  return {
+    parts,
+    packages,
+    commands: [
+      family.install(packages.join(" ")),
+      ...brings("initrd") || brings("kernel") && family.initrdsByHand ? [family.makeInitrds] : [],
+      // Some distributions have the link in a package of its own, whose name changes.
+      ...brings("init") && family.init === "systemd" ? ["[ -e /sbin/init ] || ln -s /usr/lib/systemd/systemd /sbin/init"] : []
+    ]
+  };
+}
+function advice({ distribution, family, lacks }, instead) {
+  if (family === null)
+    return `The image is ${distribution.name}; install a kernel with its initrd and an init system in the Dockerfile.`;
+  const at = {
+    id: distribution.id,
+    version: distribution.version,
+    kernel: "generic",
+    init: family.init
+  };
+  const lines = lacks.filter(({ part }) => ESSENTIAL.includes(part)).map(({ part }) => {
+    const install = `RUN ${family.install(packagesFor(family, part, at).join(" "))}`;
+    return part === "initrd" || part === "kernel" && family.initrdsByHand ? `${install} && ${family.makeInitrds}` : install;
+  });
+  return `The image is ${distribution.name}; ${instead}add to the Dockerfile:
+${lines.join("\n")}`;
+}
+function cannotComplete({ distribution, family, names, kernels, init }) {
+  const what = family === null ? distribution.name : `${distribution.name} without /${family.manager} or /bin/sh`;
+  const parts = [
+    kernels.length === 0 ? "a kernel with its initrd" : "",
+    init === null ? "an init system" : ""
+  ];
+  return [
+    `They cannot be added: the image is ${what}, with ${names.length === 0 ? "nothing" : names.slice(0, 10).join(", ")} at its root.`,
+    `Either build on a distribution that can be completed (${FAMILIES.map(({ name }) => name).join(", ")}), such as`,
+    "FROM debian:bookworm",
+    "COPY --from=yours /app /app",
+    `with your ENTRYPOINT and entrypoint-service: true; or put ${parts.filter(Boolean).join(" and ") || "an initrd"} into the image in the Dockerfile.`
+  ];
+}
+function requireSystem(survey) {
+  const { distribution, kernels, init, lacks } = survey;
+  const [newest, ...older] = kernels;
+  if (newest === void 0 || init === null || lacks.some(({ part }) => part === "initrd")) {
+    const problem = lacks.filter(({ part }) => ESSENTIAL.includes(part)).map(({ why }) => why);
+    throw new ActionError([...problem, advice(survey, "")].join("\n"), "Not a bootable system");
+  }
   return { distribution, kernels: [newest, ...older], init };
 }
-async function checkArchitecture(container, init) {
-  const header = await container.read(init.program, 20);
-  if (header === null || header.length < 20)
-    throw new ActionError(`/${init.program}, the init, is empty.`, "Not a bootable system");
-  const isElf = header.subarray(0, 4).equals(Buffer.from("\x7FELF", "latin1"));
-  const machine = isElf ? header.readUInt16LE(18) : null;
-  if (machine !== null && machine !== EM_X86_64) {
+function logSurvey({ distribution, kernels, init, networkClient }) {
+  const say = (what) => info(inert(what.replaceAll("\n", " ")));
+  const [newest, ...older] = kernels;
+  say(`Distribution: ${distribution.name}`);
+  say(`Kernel: ${newest ? `${newest.version} (/${newest.path})` : "none"}`);
+  if (newest) say(`Initrd: ${newest.initrd === null ? "none" : `/${newest.initrd}`}`);
+  for (const kernel of older) say(`Older kernel, in the boot menu: ${kernel.version} (/${kernel.path})`);
+  const link = init === null || init.path === `/${init.program}` ? "" : `, /${init.program}`;
+  say(`Init: ${init ? `${init.path} (${init.system}${link})` : "none"}`);
+  say(`DHCP client: ${networkClient ?? "none"}`);
+}
+var COMMON_PROGRAMS = ["bin/sh", "bin/busybox", "usr/bin/env"];
+async function checkArchitecture(container, image, init) {
+  const refuse2 = (machine, source) => {
     throw new ActionError(
-      `The image is built for ${ELF_MACHINES[machine] ?? `ELF machine ${machine}`} (/${init.program}), but the disk is for an x86-64 machine. Build with --platform linux/amd64 or use an amd64 base image.`,
+      `The image is built for ${machine} (${source}), but the disk is for an x86-64 machine. Build with --platform linux/amd64 or use an amd64 base image.`,
       "Wrong architecture"
     );
+  };
+  const programs = [init?.program, ...COMMON_PROGRAMS.map((path) => container.index.resolve(path))];
+  for (const program of programs) {
+    if (!program || container.index.entry(program)?.kind !== "f") continue;
+    const header = await container.read(program, 20);
+    if (program === init?.program && (header === null || header.length < 20))
+      throw new ActionError(`/${program}, the init, is empty.`, "Not a bootable system");
+    if (header === null || header.length < 20 || header.toString("latin1", 0, 4) !== "\x7FELF") continue;
+    const machine = header.readUInt16LE(18);
+    if (machine !== EM_X86_64) refuse2(ELF_MACHINES[machine] ?? `ELF machine ${machine}`, `/${inert(program)}`);
+    return;
   }
+  if (!["", "amd64"].includes(image.architecture)) refuse2(image.architecture, "by the image's configuration");
 }
 
 // src/stages.ts
@@ -4530,11 +5306,85 @@ function savedState() {
   };
 }
 
+// src/system-layer.ts
+import { readFileSync as readFileSync4 } from "node:fs";
+import { join as join7 } from "node:path";
+var LIMIT2 = 60 * 6e4;
+var PROXIES = /^(?:https?|ftp|all|no)_proxy(?:=|$)/i;
+function layerDockerfile(base, { commands }) {
+  const script = [
+    "set -eu",
+    "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    ...commands
+  ];
+  return [
+    `FROM ${base}`,
+    "USER 0:0",
+    // The exec form: the image's own SHELL may be any program.
+    `RUN ${JSON.stringify(["/bin/sh", "-c", script.join("\n")])}`,
+    ""
+  ].join("\n");
+}
+function layerBuild({ source }, builder) {
+  const given = source.kind === "build" ? source.build : null;
+  return {
+    // The Dockerfile alone, from standard input.
+    context: "-",
+    file: null,
+    target: null,
+    buildArgs: given?.buildArgs.filter((argument) => PROXIES.test(argument)) ?? [],
+    buildContexts: [],
+    secrets: [],
+    ssh: [],
+    labels: [],
+    addHosts: given?.addHosts ?? [],
+    cacheFrom: [],
+    cacheTo: [],
+    noCache: given?.noCache ?? false,
+    pull: false,
+    network: given?.network ?? null,
+    builder
+  };
+}
+async function addSystem(host, undo, addition, { image, inputs, workDir }) {
+  const base = `docker-to-disk:${undo.runId}`;
+  const name = { kind: "image-name", name: base };
+  undo.register(name);
+  await host.run(["docker", "tag", image, base]);
+  const kind = await detectBuilder(host);
+  const builder = await ownBuilder(host, kind);
+  const iidFile = join7(workDir, "system-image-id");
+  info(`Installing with ${BUILDER_NAMES[kind]}: ${addition.packages.join(" ")}`);
+  try {
+    const options = { builder: kind, platform: inputs.platform, iidFile, secretPath: (id) => id };
+    await host.run(buildArgv(layerBuild(inputs, builder), options), {
+      env: kind === "buildx" ? {} : { DOCKER_BUILDKIT: kind === "buildkit" ? "1" : "0" },
+      input: layerDockerfile(base, addition),
+      onLine: (line) => info(inert(line)),
+      timeout: LIMIT2
+    });
+  } catch (error2) {
+    if (host.cancelled.aborted || !(error2 instanceof ActionError) || saysNoSpace(error2.message)) throw error2;
+    throw new ActionError(
+      `The packages that make the image a machine could not be installed: ${addition.packages.join(" ")}. ${error2.message}
+If the build has to go through a proxy, set build-args: HTTP_PROXY=\u2026; or install them in the Dockerfile, and nothing is added.`,
+      "System not installed"
+    );
+  }
+  await undo.release(name);
+  return readFileSync4(iidFile, "utf8").trim();
+}
+async function ownBuilder(host, kind) {
+  if (kind !== "buildx") return null;
+  const context = await host.run(["docker", "context", "show"], { allowFailure: true });
+  return context.exitCode === 0 && context.stdout.trim() || "default";
+}
+
 // src/tools.ts
 import { createHash as createHash2 } from "node:crypto";
-import { existsSync as existsSync3, mkdirSync as mkdirSync3, readdirSync, readFileSync as readFileSync3 } from "node:fs";
+import { existsSync as existsSync3, mkdirSync as mkdirSync3, readdirSync, readFileSync as readFileSync5 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join as join7 } from "node:path";
+import { join as join8 } from "node:path";
 function neededTools(inputs) {
   const program = (name, pkg) => ({ program: name, package: pkg });
   const compresses = (compression) => inputs.formats.some((format) => format.compression === compression);
@@ -4563,12 +5413,12 @@ function neededTools(inputs) {
 var namesOf = (tools) => tools.map((tool) => "program" in tool ? tool.program : tool.file).join(", ");
 var packagesOf = (tools) => [...new Set(tools.map((tool) => tool.package))].sort();
 var bootCodePath = () => MBR_PLACES.find((place) => existsSync3(place)) ?? MBR_PLACES[0];
-var moduleFolder = () => MODULE_FOLDERS.find((folder) => existsSync3(join7(folder, "menu.c32"))) ?? null;
+var moduleFolder = () => MODULE_FOLDERS.find((folder) => existsSync3(join8(folder, "menu.c32"))) ?? null;
 function isPresent(host, tool) {
   return "program" in tool ? host.which(tool.program) !== null : tool.places.some((place) => existsSync3(place));
 }
 var packageFolder = {
-  path: () => join7(process.env.RUNNER_TEMP || tmpdir(), "docker-to-disk-apt"),
+  path: () => join8(process.env.RUNNER_TEMP || tmpdir(), "docker-to-disk-apt"),
   /** As root, for apt keeps a folder in it that nobody else may read. */
   remove: async (host) => {
     const path = packageFolder.path();
@@ -4631,7 +5481,7 @@ function cacheKey(packages) {
 }
 function osRelease() {
   try {
-    const text = readFileSync3("/etc/os-release", "utf8");
+    const text = readFileSync5("/etc/os-release", "utf8");
     const value = (name) => new RegExp(`^${name}="?([^"\\n]*)`, "m").exec(text)?.[1] ?? "";
     return `${value("ID")}-${value("VERSION_ID")}`;
   } catch {
@@ -4675,8 +5525,8 @@ async function withCache(folder, cancelled, call) {
     else process.env.RUNNER_TEMP = RUNNER_TEMP;
   }
 }
-var packagePaths = (folder) => [join7(folder, "*.deb")];
-var debFiles = (folder) => readdirSync(folder).filter((name) => name.endsWith(".deb")).map((name) => join7(folder, name));
+var packagePaths = (folder) => [join8(folder, "*.deb")];
+var debFiles = (folder) => readdirSync(folder).filter((name) => name.endsWith(".deb")).map((name) => join8(folder, name));
 async function installFiles(host, folder, onLine, deadline) {
   const files = debFiles(folder);
   if (files.length === 0) return false;
@@ -4685,10 +5535,21 @@ async function installFiles(host, folder, onLine, deadline) {
   return installed;
 }
 async function installFromNetwork(host, packages, folder, onLine, deadline) {
+  let full = false;
+  const see = (line) => {
+    full ||= saysNoSpace(line);
+    onLine(line);
+  };
   for (const attempt2 of [1, 2]) {
-    const updated = await apt2(host, ["update"], onLine, deadline);
+    const updated = await apt2(host, ["update"], see, deadline);
     const keep = ["-o", `Dir::Cache::archives=${folder}`, "-o", "APT::Keep-Downloaded-Packages=true"];
-    if (await apt2(host, ["install", "--yes", ...keep, "--", ...packages], onLine, deadline)) return;
+    if (await apt2(host, ["install", "--yes", ...keep, "--", ...packages], see, deadline)) return;
+    if (full) {
+      throw new ActionError(
+        `The runner's disk is full: apt-get could not install ${packages.join(", ")}. Free space first, or install them before this step.`,
+        "No space left"
+      );
+    }
     const late = performance.now() > deadline;
     if (attempt2 === 2 || late) {
       throw new ActionError(
@@ -4723,13 +5584,13 @@ async function apt2(host, args, onLine, deadline) {
 
 // src/undo.ts
 import { randomBytes as randomBytes3 } from "node:crypto";
-import { mkdirSync as mkdirSync4, readdirSync as readdirSync2, readFileSync as readFileSync4, renameSync as renameSync2, rmdirSync, rmSync as rmSync5, writeFileSync as writeFileSync4 } from "node:fs";
+import { mkdirSync as mkdirSync4, readdirSync as readdirSync2, readFileSync as readFileSync6, renameSync as renameSync2, rmdirSync, rmSync as rmSync6, writeFileSync as writeFileSync5 } from "node:fs";
 import { homedir } from "node:os";
-import { join as join8 } from "node:path";
+import { join as join9 } from "node:path";
 import { setTimeout as delay2 } from "node:timers/promises";
 var RETRIES = 8;
 var LATE_CONTAINER_CHECKS = 6;
-var journalFolder = () => join8(process.env.XDG_STATE_HOME || join8(homedir(), ".local", "state"), "docker-to-disk");
+var journalFolder = () => join9(process.env.XDG_STATE_HOME || join9(homedir(), ".local", "state"), "docker-to-disk");
 var Undo = class _Undo {
   constructor(runId, host, resources) {
     this.runId = runId;
@@ -4779,11 +5640,6 @@ var Undo = class _Undo {
     } catch {
     }
   }
-  /** Forgets a resource that became a result. */
-  keep(resource) {
-    this.#resources = this.#resources.filter((other) => other !== resource);
-    this.#write();
-  }
   /**
    * Gives everything back, newest first, whatever fails on the way.
    * @returns a sentence for each resource that could not be given back; these stay in the journal
@@ -4800,7 +5656,7 @@ var Undo = class _Undo {
     }
     if (problems.length === 0) {
       for (const path of [`${journalPath(this.runId)}.new`, journalPath(this.runId)])
-        rmSync5(path, { force: true });
+        rmSync6(path, { force: true });
     }
     return problems;
   }
@@ -4808,25 +5664,25 @@ var Undo = class _Undo {
     const owner = identify(process.pid);
     if (!owner) return;
     const path = journalPath(this.runId);
-    writeFileSync4(`${path}.new`, JSON.stringify({ owner, resources: this.#resources }), {
+    writeFileSync5(`${path}.new`, JSON.stringify({ owner, resources: this.#resources }), {
       mode: 384
     });
     renameSync2(`${path}.new`, path);
   }
 };
-var journalPath = (runId) => join8(journalFolder(), `${runId}.json`);
+var journalPath = (runId) => join9(journalFolder(), `${runId}.json`);
 function readJournal(runId) {
   if (!/^[0-9a-f]{12}$/.test(runId)) return null;
   try {
-    return JSON.parse(readFileSync4(journalPath(runId), "utf8"));
+    return JSON.parse(readFileSync6(journalPath(runId), "utf8"));
   } catch {
     return null;
   }
 }
 function identify(pid) {
   try {
-    const boot = readFileSync4("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    const fields = readFileSync4(`/proc/${pid}/stat`, "utf8").split(") ").pop()?.split(" ");
+    const boot = readFileSync6("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    const fields = readFileSync6(`/proc/${pid}/stat`, "utf8").split(") ").pop()?.split(" ");
     if (fields?.[0] === "Z") return null;
     return { pid, startTime: `${boot}/${fields?.[19]}`, boot };
   } catch {
@@ -4837,6 +5693,8 @@ function describe(resource) {
   switch (resource.kind) {
     case "container":
       return `container ${resource.name}`;
+    case "image-name":
+      return `image name ${resource.name}`;
     case "mount":
       return `mount ${resource.target}`;
     case "loop":
@@ -4856,6 +5714,14 @@ async function release(host, resource) {
         if (await retry(() => removeContainer(host, resource.name))) return;
         await delay2(250);
       }
+      return;
+    case "image-name":
+      await retry(async () => {
+        const argv = ["docker", "rmi", "--no-prune", resource.name];
+        const removed = await host.run(argv, { ...options, allowFailure: true });
+        if (removed.exitCode !== 0 && !/No such image/i.test(removed.stderr))
+          throw new Error(removed.stderr.trim());
+      });
       return;
     case "mount":
       await retry(async () => {
@@ -4877,7 +5743,7 @@ async function release(host, resource) {
     case "folder": {
       const mounts = mountedBelow(resource.path);
       if (mounts.length > 0) throw new Error(`${mounts.join(", ")} is still mounted`);
-      rmSync5(resource.path, { recursive: true, force: true });
+      rmSync6(resource.path, { recursive: true, force: true });
       return;
     }
     case "empty-folder":
@@ -4902,7 +5768,7 @@ async function removeContainer(host, name) {
   return true;
 }
 function mountedBelow(path) {
-  return readFileSync4("/proc/self/mountinfo", "utf8").split("\n").map(
+  return readFileSync6("/proc/self/mountinfo", "utf8").split("\n").map(
     (line) => line.split(" ")[4]?.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)))
   ).filter((target) => target !== void 0 && (target === path || target.startsWith(`${path}/`))).map((target) => target).reverse();
 }
@@ -4931,8 +5797,8 @@ function processesNaming(runId) {
   const variable = `${RUN_VARIABLE}=${runId}\0`;
   return readdirSync2("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid).filter((pid) => {
     try {
-      if (readFileSync4(`/proc/${pid}/cmdline`, "latin1").includes(runId)) return true;
-      return readFileSync4(`/proc/${pid}/environ`, "latin1").includes(variable);
+      if (readFileSync6(`/proc/${pid}/cmdline`, "latin1").includes(runId)) return true;
+      return readFileSync6(`/proc/${pid}/environ`, "latin1").includes(variable);
     } catch {
       return false;
     }
@@ -4961,7 +5827,7 @@ async function main() {
 }
 function explainNoSpace(error2) {
   if (error2 instanceof ActionError && !(error2 instanceof CommandError)) return error2;
-  if (!/ENOSPC|no space left on device/i.test(messageOf(error2))) return error2;
+  if (!saysNoSpace(messageOf(error2))) return error2;
   return new ActionError(
     `The runner's disk is full. Set output-dir to a folder on a larger disk, or free space first. ${messageOf(error2)}`,
     "No space left"
@@ -4978,23 +5844,26 @@ async function fail(error2) {
 async function makeImage(host, undo, inputs) {
   const stages = new Stages();
   const outputDir = makeOutputDir(undo, inputs);
-  const workDir = join9(outputDir, `.docker-to-disk-${undo.runId}`);
-  const disk = join9(workDir, "disk.raw");
-  const serialLog = join9(workDir, `${inputs.name}.console.log`);
-  const run = { host, undo, inputs, stages, outputDir, workDir, disk, serialLog };
+  const workDir = join10(outputDir, `.docker-to-disk-${undo.runId}`);
+  const disk = join10(workDir, "disk.raw");
+  const serialLog = join10(workDir, `${inputs.name}.console.log`);
+  const screenshot = join10(workDir, `${inputs.name}.screenshot.png`);
+  const run = { host, undo, inputs, stages, outputDir, workDir, disk, serialLog, screenshot };
   const tools = new BackgroundTools(host, await stages.run("Preflight", () => prepare(run)));
   try {
     const image = await stages.run("Container image", () => obtainImage(host, inputs, workDir));
-    const container = await stages.run("File tree", () => openTree(run, image));
-    const system = await stages.run("Root filesystem", () => findSystem(container));
+    const config = await readImageConfig(host, image);
+    const bare = await stages.run("File tree", () => openTree(run, image));
+    const { survey, addition } = await stages.run("Root filesystem", () => planSystem(run, bare, config));
+    const { container, system } = addition === null ? { container: bare, system: requireSystem(survey) } : await stages.run("System", () => completeSystem(run, bare, addition, config));
     await stages.run("Tools", () => tools.finish());
-    const { plan, mounted } = await stages.run("Disk", () => makeDisk(run, container, system));
+    const { plan, mounted } = await stages.run("Disk", () => makeDisk(run, container, system, config));
     await stages.run("Boot loader", () => makeBootable(run, container, plan, mounted));
     const made = await stages.run(
       inputs.boot === null ? "Formats" : "Boot check and formats",
-      () => checkAndConvert(run)
+      () => checkAndConvert(run, container, system)
     );
-    await publish(run, { image, system, plan, ...made });
+    await publish(run, { image: container.image, system, added: addition?.packages ?? [], plan, ...made });
   } finally {
     await tools.settled();
   }
@@ -5005,7 +5874,7 @@ function makeOutputDir(undo, { outputDir }) {
       mkdirSync5(outputDir, { recursive: true });
       return outputDir;
     }
-    const fresh = join9(process.env.RUNNER_TEMP || tmpdir2(), `docker-to-disk-${undo.runId}`);
+    const fresh = join10(process.env.RUNNER_TEMP || tmpdir2(), `docker-to-disk-${undo.runId}`);
     undo.register({ kind: "empty-folder", path: fresh });
     mkdirSync5(fresh, { mode: 448 });
     return fresh;
@@ -5066,7 +5935,28 @@ async function openTree({ host, undo, workDir }, image) {
   info(`${inodes} files and folders, ${formatBytes(bytes)}`);
   return container;
 }
-async function makeDisk(run, container, system) {
+async function planSystem({ inputs }, container, config) {
+  const survey = await surveySystem(container, config, inputs);
+  logSurvey(survey);
+  const addition = planAddition(survey, inputs, config.onBuild);
+  if (addition === null) {
+    info("Nothing is added to the image.");
+    for (const { why } of survey.lacks) warning(inert(why));
+  }
+  for (const { part, why, packages } of addition?.parts ?? [])
+    info(inert(`To be added, ${part}: ${packages.join(" ")}. ${why}`));
+  return { survey, addition };
+}
+async function completeSystem(run, bare, addition, config) {
+  const { host, undo, inputs, workDir } = run;
+  await bare.close();
+  const image = await addSystem(host, undo, addition, { image: bare.image, inputs, workDir });
+  const container = await openTree(run, image);
+  const survey = await surveySystem(container, config, inputs);
+  logSurvey(survey);
+  return { container, system: requireSystem(survey) };
+}
+async function makeDisk(run, container, system, config) {
   const { host, undo, inputs, workDir, disk } = run;
   const { index } = container;
   const plan = planDisk(index.measure, inputs);
@@ -5085,7 +5975,7 @@ async function makeDisk(run, container, system) {
     network: inputs.network,
     user: inputs.user,
     authorizedKeys: inputs.authorizedKeys,
-    service: inputs.entrypointService ? await readImageConfig(host, container.image) : null
+    service: inputs.entrypointService ? config : null
   });
   for (const warning2 of draft.warnings) warning(inert(warning2));
   const { edits } = draft;
@@ -5103,15 +5993,7 @@ async function makeBootable({ host, undo, disk }, container, plan, mounted) {
   await finishDisk(host, undo, plan, mounted);
   writeBootCode(disk, bootCodePath());
 }
-async function checkAndConvert({
-  host,
-  undo,
-  inputs,
-  disk,
-  serialLog,
-  outputDir,
-  workDir
-}) {
+async function checkAndConvert({ host, undo, inputs, disk, serialLog, screenshot, outputDir, workDir }, container, system) {
   const stop = new AbortController();
   const converting = makeFormats(
     new Host(AbortSignal.any([host.cancelled, stop.signal])),
@@ -5122,33 +6004,66 @@ async function checkAndConvert({
   );
   converting.catch(() => {
   });
-  let boot = null;
+  let boots = [];
   try {
     if (inputs.boot !== null) {
-      boot = await checkBoot(host, undo, { disk, boot: inputs.boot, serialLog, workDir });
-      info(
-        `The image boots: ${inert(boot.evidence)} after ${formatSeconds(boot.seconds)} under ${boot.accelerator.toUpperCase()}`
-      );
+      const machines = await chooseMachines(container, system, inputs.boot);
+      boots = await checkBoot(host, undo, {
+        disk,
+        boot: inputs.boot,
+        machines,
+        serialLog,
+        screenshot,
+        workDir
+      });
     }
-    return { boot, files: await converting };
+    const files = await converting;
+    checkImageSizes(files, inputs.maxImageBytes);
+    return { boots, files };
   } catch (error2) {
     stop.abort(error2);
     await converting.catch(() => {
     });
-    if (error2 instanceof BootFailure) {
-      const settled = join9(outputDir, basename3(serialLog));
-      if (existsSync4(serialLog)) settle(serialLog, settled);
-      await publishConsole(inputs, settled, host.cancelled);
+    if (error2 instanceof BootFailure || error2 instanceof ImageTooLarge) {
+      const evidence = settleEvidence(outputDir, { serialLog, screenshot });
+      await publishEvidence(inputs, evidence, host.cancelled);
     }
     throw error2;
   }
 }
-async function publishConsole({ uploadArtifact, retentionDays }, serialLog, cancelled) {
-  setOutput("serial-log", serialLog);
+async function chooseMachines(container, system, boot) {
+  const drivers = await readDrivers(container, system.kernels[0]);
+  const machines = planDevices(boot, drivers);
+  for (const machine of machines) {
+    const { diskBus } = machine;
+    if (boot.diskBus === "auto" && boot.matrix.length === 0 && diskBus !== "virtio")
+      info(`The kernel has no driver for a virtio disk: the boot check's disk is on ${diskBus}.`);
+    const missing = lacksDiskDriver(machine, drivers);
+    if (missing.length > 0)
+      warning(
+        `The kernel has no ${missing.join(", ")}, which a disk on ${diskBus} needs: it may not boot.`
+      );
+  }
+  return machines;
+}
+function settleEvidence(outputDir, { serialLog, screenshot }) {
+  const evidence = {};
+  for (const [output, path] of [
+    ["serial-log", serialLog],
+    ["screenshot", screenshot]
+  ]) {
+    if (!existsSync4(path)) continue;
+    evidence[output] = join10(outputDir, basename4(path));
+    settle(path, evidence[output]);
+  }
+  return evidence;
+}
+async function publishEvidence({ uploadArtifact, retentionDays }, evidence, cancelled) {
+  for (const [output, path] of Object.entries(evidence)) setOutput(output, path);
   if (!uploadArtifact) return;
   try {
-    const { uploadFiles } = await import("./publish-P7PUG4ZN.mjs");
-    await uploadFiles([serialLog], retentionDays, /* @__PURE__ */ new Map(), cancelled);
+    const { uploadFiles } = await import("./publish-BV5VDGRV.mjs");
+    await uploadFiles(Object.values(evidence), retentionDays, /* @__PURE__ */ new Map(), cancelled);
   } catch (error2) {
     warning(inert(messageOf(error2)), { title: "Console log not uploaded" });
   }
@@ -5158,15 +6073,15 @@ async function publish(run, made) {
   const files = made.files.map(({ name, path, size, sha256 }) => ({
     from: path,
     name,
-    path: join9(outputDir, name),
+    path: join10(outputDir, name),
     size,
     sha256
   }));
-  const checksums = join9(outputDir, "SHA256SUMS");
-  const serialLog = join9(outputDir, basename3(run.serialLog));
-  const reportPath = join9(outputDir, `${inputs.name}.report.json`);
+  const checksums = join10(outputDir, "SHA256SUMS");
+  const reportPath = join10(outputDir, `${inputs.name}.report.json`);
   const report = () => {
-    const { system, plan, boot } = made;
+    const { system, plan, boots } = made;
+    const [boot] = boots;
     return {
       name: inputs.name,
       source: inputs.source.kind === "image" ? inputs.source.reference : inputs.source.build.context,
@@ -5174,12 +6089,15 @@ async function publish(run, made) {
       kernelVersion: system.kernels[0].version,
       kernels: system.kernels.map((kernel) => kernel.version),
       init: `${system.init.path} (${system.init.system})`,
+      added: made.added,
       disk: plan,
       boot: {
-        result: boot === null ? "skipped" : "passed",
+        result: boot === void 0 ? "skipped" : "passed",
         seconds: boot?.seconds ?? null,
         accelerator: boot?.accelerator ?? null,
-        evidence: boot?.evidence ?? null
+        evidence: boot?.evidence ?? null,
+        checks: boot?.checks ?? [],
+        machines: boots
       },
       files: files.map(({ from: _, ...file }) => file),
       stages: stages.times,
@@ -5188,23 +6106,24 @@ async function publish(run, made) {
       rootPrograms: host.rootPrograms
     };
   };
+  let evidence = {};
   const artifacts = await stages.run("Publish", async () => {
     for (const { from, path } of files) settle(from, path);
-    if (made.boot) settle(run.serialLog, serialLog);
-    const sums = join9(workDir, `${inputs.name}.SHA256SUMS`);
+    if (made.boots.length > 0) evidence = settleEvidence(outputDir, run);
+    const sums = join10(workDir, `${inputs.name}.SHA256SUMS`);
     writeChecksums(files, sums);
     settleText((path) => writeChecksums(files, path), checksums);
     settleText((path) => writeReport(report(), path), reportPath);
-    setOutputs(report(), [], { checksums, reportPath, serialLog });
-    return inputs.uploadArtifact ? upload([...files.map((file) => file.path), sums, ...made.boot ? [serialLog] : [], reportPath]) : [];
+    setOutputs(report(), [], { checksums, reportPath, evidence });
+    return inputs.uploadArtifact ? upload([...files.map((file) => file.path), sums, ...Object.values(evidence), reportPath]) : [];
   });
   function settleText(write, path) {
-    const draft = join9(workDir, basename3(path));
+    const draft = join10(workDir, basename4(path));
     write(draft);
     settle(draft, path);
   }
   async function upload(paths) {
-    const { uploadFiles } = await import("./publish-P7PUG4ZN.mjs");
+    const { uploadFiles } = await import("./publish-BV5VDGRV.mjs");
     return uploadFiles(
       paths,
       inputs.retentionDays,
@@ -5214,7 +6133,7 @@ async function publish(run, made) {
   }
   const complete = report();
   settleText((path) => writeReport(complete, path), reportPath);
-  setOutputs(complete, artifacts, { checksums, reportPath, serialLog });
+  setOutputs(complete, artifacts, { checksums, reportPath, evidence });
   await addSummary(summaryMarkdown(complete, artifacts));
   const start = files.map((file) => startCommand(file.path)).find((command) => command !== null);
   info(
@@ -5235,7 +6154,8 @@ function setOutputs(report, artifacts, paths) {
     "boot-result": report.boot.result,
     "boot-seconds": report.boot.seconds?.toFixed(1) ?? "",
     accelerator: report.boot.accelerator ?? "",
-    "serial-log": report.boot.result === "passed" ? paths.serialLog : "",
+    "serial-log": paths.evidence["serial-log"] ?? "",
+    screenshot: paths.evidence.screenshot ?? "",
     report: paths.reportPath,
     "artifact-id": artifact?.id ?? "",
     "artifact-url": artifact?.url ?? "",

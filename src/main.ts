@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import * as core from '@actions/core'
 import { BootFailure, type BootResult, checkBoot } from './boot-check/boot-check.ts'
-import { type Devices, lacksDiskDriver, planDevices, readDrivers } from './boot-check/devices.ts'
+import { type Devices, lacksDiskDriver, planDevices } from './boot-check/devices.ts'
 import { initOf, STARTER } from './boot-check/guest-tests.ts'
 import { junitXml, type TestCase } from './boot-check/junit.ts'
 import { installLoader, planLoader, writeBootCode } from './bootloader.ts'
-import { type Container, obtainImage, openContainer, readImageConfig } from './container.ts'
+import { type Container, type ImageConfig, obtainImage, openContainer, readImageConfig } from './container.ts'
 import {
   checkSpace,
   createDisk,
@@ -18,8 +18,9 @@ import {
   mountDisk,
   planDisk
 } from './disk.ts'
+import { readDrivers } from './distro/drivers.ts'
 import { applyEdits, type Edit } from './edits.ts'
-import { ActionError, messageOf } from './errors.ts'
+import { ActionError, messageOf, saysNoSpace } from './errors.ts'
 import {
   checkImageSizes,
   ImageTooLarge,
@@ -42,9 +43,18 @@ import {
   summaryMarkdown,
   writeReport
 } from './report.ts'
-import { findSystem, type System } from './rootfs.ts'
+import {
+  type Addition,
+  logSurvey,
+  planAddition,
+  requireSystem,
+  type Survey,
+  type System,
+  surveySystem
+} from './rootfs.ts'
 import { Stages } from './stages.ts'
 import { savePackagesLater, saveRun } from './state.ts'
+import { addSystem } from './system-layer.ts'
 import { formatBytes, inert, inertText } from './text.ts'
 import {
   bootCodePath,
@@ -83,7 +93,7 @@ export async function main(): Promise<void> {
 /** Says what to do when a disk of the runner is full; stages that know better have said it already. */
 function explainNoSpace(error: unknown): unknown {
   if (error instanceof ActionError && !(error instanceof CommandError)) return error
-  if (!/ENOSPC|no space left on device/i.test(messageOf(error))) return error
+  if (!saysNoSpace(messageOf(error))) return error
   return new ActionError(
     `The runner's disk is full. Set output-dir to a folder on a larger disk, or free space first. ${messageOf(error)}`,
     'No space left'
@@ -127,15 +137,20 @@ async function makeImage(host: Host, undo: Undo, inputs: Inputs): Promise<void> 
   const tools = new BackgroundTools(host, await stages.run('Preflight', () => prepare(run)))
   try {
     const image = await stages.run('Container image', () => obtainImage(host, inputs, workDir))
-    const container = await stages.run('File tree', () => openTree(run, image))
-    const system = await stages.run('Root filesystem', () => findSystem(container))
+    const config = await readImageConfig(host, image)
+    const bare = await stages.run('File tree', () => openTree(run, image))
+    const { survey, addition } = await stages.run('Root filesystem', () => planSystem(run, bare, config))
+    const { container, system } =
+      addition === null
+        ? { container: bare, system: requireSystem(survey) }
+        : await stages.run('System', () => completeSystem(run, bare, addition, config))
     await stages.run('Tools', () => tools.finish())
-    const { plan, mounted } = await stages.run('Disk', () => makeDisk(run, container, system))
+    const { plan, mounted } = await stages.run('Disk', () => makeDisk(run, container, system, config))
     await stages.run('Boot loader', () => makeBootable(run, container, plan, mounted))
     const made = await stages.run(inputs.boot === null ? 'Formats' : 'Boot check and formats', () =>
       checkAndConvert(run, { container, system, plan })
     )
-    await publish(run, { image, system, plan, ...made })
+    await publish(run, { image: container.image, system, added: addition?.packages ?? [], plan, ...made })
   } finally {
     await tools.settled()
   }
@@ -216,10 +231,45 @@ async function openTree({ host, undo, workDir }: Run, image: string): Promise<Co
   return container
 }
 
+/** Looks at what the tree has, and tells what is added and why. */
+async function planSystem(
+  { inputs }: Run,
+  container: Container,
+  config: ImageConfig
+): Promise<{ survey: Survey; addition: Addition | null }> {
+  const survey = await surveySystem(container, config, inputs)
+  logSurvey(survey)
+  const addition = planAddition(survey, inputs, config.onBuild)
+  if (addition === null) {
+    core.info('Nothing is added to the image.')
+    for (const { why } of survey.lacks) core.warning(inert(why))
+  }
+  for (const { part, why, packages } of addition?.parts ?? [])
+    core.info(inert(`To be added, ${part}: ${packages.join(' ')}. ${why}`))
+  return { survey, addition }
+}
+
+/** Adds what is missing in a layer of its own, and looks at the tree anew. */
+async function completeSystem(
+  run: Run,
+  bare: Container,
+  addition: Addition,
+  config: ImageConfig
+): Promise<{ container: Container; system: System }> {
+  const { host, undo, inputs, workDir } = run
+  await bare.close()
+  const image = await addSystem(host, undo, addition, { image: bare.image, inputs, workDir })
+  const container = await openTree(run, image)
+  const survey = await surveySystem(container, config, inputs)
+  logSurvey(survey)
+  return { container, system: requireSystem(survey) }
+}
+
 async function makeDisk(
   run: Run,
   container: Container,
-  system: System
+  system: System,
+  config: ImageConfig
 ): Promise<{ plan: DiskPlan; mounted: MountedDisk }> {
   const { host, undo, inputs, workDir, disk } = run
   const { index } = container
@@ -239,7 +289,7 @@ async function makeDisk(
     network: inputs.network,
     user: inputs.user,
     authorizedKeys: inputs.authorizedKeys,
-    service: inputs.entrypointService ? await readImageConfig(host, container.image) : null
+    service: inputs.entrypointService ? config : null
   })
   for (const warning of draft.warnings) core.warning(inert(warning))
   const { edits } = draft
@@ -351,7 +401,7 @@ function writeCases({ inputs, junit }: Run, cases: readonly TestCase[]): void {
 }
 
 async function chooseMachines(container: Container, system: System, boot: BootInputs): Promise<Devices[]> {
-  const drivers = await readDrivers(container, system.kernels[0].version)
+  const drivers = await readDrivers(container, system.kernels[0])
   const machines = planDevices(boot, drivers)
   for (const machine of machines) {
     const { diskBus } = machine
@@ -410,6 +460,8 @@ async function publishEvidence(
 type Made = Readonly<{
   image: string
   system: System
+  /** Packages added to the image. */
+  added: readonly string[]
   plan: DiskPlan
   /** One for each machine of the check; none without one. */
   boots: readonly BootResult[]
@@ -438,6 +490,7 @@ async function publish(run: Run, made: Made): Promise<void> {
       kernelVersion: system.kernels[0].version,
       kernels: system.kernels.map(kernel => kernel.version),
       init: `${system.init.path} (${system.init.system})`,
+      added: made.added,
       disk: plan,
       boot: {
         result: boot === undefined ? 'skipped' : 'passed',

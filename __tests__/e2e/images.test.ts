@@ -76,6 +76,9 @@ describe('Debian with systemd', () => {
     expect(run.outputs.image).toMatch(/\/debian\.raw$/)
     expect(run.rawLog).toMatch(/^guest │ witness login: ?$/m)
     expect(run.rawLog).toMatch(/^test │ active$/m)
+    // The article's own Dockerfile is complete.
+    expect(run.log).toMatch(/^Nothing is added to the image\.$/m)
+    expect(run.log).not.toContain('To be added')
     await expectPublished(run, [
       'debian.raw',
       'debian.qcow2',

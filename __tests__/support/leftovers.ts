@@ -23,6 +23,7 @@ export async function leftovers(result: RunResult): Promise<string[]> {
     () => loopDevices(ofRun),
     () => mounts(ofRun),
     () => containers(ofRun),
+    () => imageNames(state.run),
     // apt and other programs that name no file of the run stand in its workspace.
     () => processes(text => ofRun(text) || text.includes(`(in ${result.root}/`)),
     () => temporaryFiles(result),
@@ -60,6 +61,13 @@ async function containers(ofRun: (text: string) => boolean): Promise<string[]> {
   return lines(stdout)
     .filter(ofRun)
     .map(container => `container ${container}`)
+}
+
+/** Names that a run gave to images; those it built stay in Docker's cache without one. */
+async function imageNames(run: string | undefined): Promise<string[]> {
+  if (run === undefined) return []
+  const { stdout } = await promisify(execFile)('docker', ['images', '--quiet', `${NAME}:${run}`])
+  return lines(stdout).map(image => `image name ${NAME}:${run} of ${image}`)
 }
 
 async function processes(ofRun: (text: string) => boolean): Promise<string[]> {

@@ -1,7 +1,10 @@
-import { type Drivers, lacksDiskDriver, planDevices, readDrivers } from '../../src/boot-check/devices.ts'
+import { lacksDiskDriver, planDevices } from '../../src/boot-check/devices.ts'
+import { type Drivers, missingForRoot, readDrivers } from '../../src/distro/drivers.ts'
 import { TreeIndex } from '../../src/tree.ts'
 
 const AUTO = { diskBus: 'auto', networkCard: 'auto', matrix: [] } as const
+/** Drivers all of which are there from the start. */
+const known = (names: readonly string[]): Drivers => ({ early: new Set(names), all: new Set(names) })
 const VIRTIO = ['virtio_blk', 'virtio_net', 'virtio_pci']
 
 test.each<[string[] | null, string, string]>([
@@ -14,12 +17,12 @@ test.each<[string[] | null, string, string]>([
   [['virtio_scsi', 'virtio_pci', 'sd_mod'], 'scsi', 'virtio'],
   [[], 'virtio', 'virtio']
 ])('a kernel with %j boots from %s with the card %s', (names, diskBus, networkCard) => {
-  const drivers: Drivers = names === null ? null : new Set(names)
+  const drivers = names === null ? null : known(names)
   expect(planDevices(AUTO, drivers)).toEqual([{ diskBus, networkCard }])
 })
 
 test('what the user says counts, and is warned of', () => {
-  const drivers = new Set(VIRTIO)
+  const drivers = known(VIRTIO)
   expect(planDevices({ ...AUTO, diskBus: 'sata', networkCard: 'e1000' }, drivers)).toEqual([
     { diskBus: 'sata', networkCard: 'e1000' }
   ])
@@ -60,11 +63,25 @@ describe('drivers of a kernel in a tree', () => {
   test('modules and what is built in, through a merged /usr', async () => {
     const drivers = await readDrivers(
       { index: treeOf(MODULES, ['lib', 'usr/lib']), read: read(BUILT_IN) },
-      '6.1.0'
+      { version: '6.1.0', initrd: 'boot/initrd' }
     )
-    expect([...(drivers ?? [])]).toEqual(
+    expect(drivers?.early).toEqual(drivers?.all)
+    expect([...(drivers?.all ?? [])]).toEqual(
       expect.arrayContaining(['virtio_blk', 'virtio_net', 'virtio_pci', 'sd_mod'])
     )
+  })
+
+  test('without an initrd, the root is found by what is built in', async () => {
+    const drivers = await readDrivers(
+      { index: treeOf(MODULES), read: read(BUILT_IN) },
+      { version: '6.1.0', initrd: null }
+    )
+    expect(drivers?.early.has('virtio_blk')).toBe(false)
+    expect(drivers?.early.has('sd_mod')).toBe(true)
+    expect(drivers?.all.has('virtio_blk')).toBe(true)
+    // Debian's cloud kernel: NVMe is built in, virtio is not.
+    const cloud = { early: new Set(['nvme', 'ext4']), all: new Set(['nvme', 'ext4', ...VIRTIO]) }
+    expect(planDevices(AUTO, cloud)).toEqual([{ diskBus: 'nvme', networkCard: 'virtio' }])
   })
 
   test.each([
@@ -73,6 +90,19 @@ describe('drivers of a kernel in a tree', () => {
     ['no list of what is built in', MODULES.slice(1), '6.1.0', BUILT_IN],
     ['a list that cannot be read', MODULES, '6.1.0', null]
   ])('%s: nothing is known', async (_, files, release, content) => {
-    expect(await readDrivers({ index: treeOf(files), read: read(content) }, release)).toBeNull()
+    expect(
+      await readDrivers({ index: treeOf(files), read: read(content) }, { version: release, initrd: null })
+    ).toBeNull()
   })
+})
+
+test.each([
+  ['all of virtio', ['ext4', 'virtio_blk', 'virtio_pci'], null],
+  ['SATA', ['ext4', 'ahci', 'sd_mod'], null],
+  ['the older driver', ['ext2', 'nvme'], null],
+  ['no filesystem', ['nvme'], 'the filesystem (ext2)'],
+  ['a disk without its bus', ['ext4', 'virtio_blk'], 'any disk (virtio, sata, nvme, scsi)'],
+  ['neither', ['ext4x'], 'the filesystem (ext2) and any disk (virtio, sata, nvme, scsi)']
+])('a root of ext2 needs drivers: %s', (_, names, missing) => {
+  expect(missingForRoot(known(names), 'ext2')).toBe(missing)
 })

@@ -21,6 +21,7 @@ const REPORT: Report = {
   kernelVersion: '6.1.0',
   kernels: ['6.1.0', '5.10.0'],
   init: '/sbin/init (systemd)',
+  added: ['linux-image-cloud-amd64', 'systemd-sysv'],
   disk: {
     sizeBytes: 1 << 30,
     partition: { startSector: 2048, sectors: 2_095_104 },
@@ -56,6 +57,7 @@ test('the summary tells what was made and how to start it', () => {
     '| Boot check | passed in 12.3 s under TCG: debian login:  |',
     '| expect-port 22 | holds after 3.3 s |',
     '| Kernel | 6.1.0, 5.10.0 |',
+    '| Added to the image | linux-image-cloud-amd64 systemd-sysv |',
     '| 1 | yes | 2048 | 2095104 | 1023 MiB | ext4 | u-u |',
     '| [a.raw](https://x/7) | 1.0 GiB | `abc` |',
     'qemu-system-x86_64 -m 1024 -nographic -drive file=a.raw,format=raw,if=virtio',

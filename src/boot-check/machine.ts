@@ -1,4 +1,5 @@
-import type { Devices, DiskBus } from './devices.ts'
+import type { DiskBus } from '../distro/drivers.ts'
+import type { Devices } from './devices.ts'
 
 /** The virtual machine of a boot check. */
 export type Machine = Readonly<{
