@@ -525,8 +525,23 @@ function readBoot(read: Reader): BootInputs | null {
     checkPersistence: read.boolean('check-persistence'),
     maxSeconds: read.text('max-boot-seconds') ? read.integer('max-boot-seconds', 1, 21_600, 'seconds') : null
   }
-  return read.boolean('boot-test') ? boot : null
+  if (read.boolean('boot-test')) return boot
+  const asked = BOOT_CHECKS.filter(name => read.text(name) !== '')
+  if (boot.checkPersistence) asked.push('check-persistence')
+  if (asked.length > 0)
+    read.wrong('boot-test', read.text('boot-test'), `it has to be true for ${asked.join(', ')}.`)
+  return null
 }
+
+/** Inputs that ask for more than a boot: without one they would seem to hold. */
+const BOOT_CHECKS = [
+  'boot-matrix',
+  'expect-http',
+  'expect-port',
+  'test-script',
+  'test-scripts',
+  'max-boot-seconds'
+]
 
 /** Largest script that is put into the machine, in bytes. */
 const LARGEST_SCRIPT = MIB

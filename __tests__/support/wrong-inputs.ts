@@ -116,6 +116,10 @@ export const WRONG: [given: Record<string, string>, message: string | RegExp][] 
   [{ 'retention-days': '1.5' }, /^Input retention-days is "1\.5"/],
   [{ 'boot-test': 'maybe' }, 'Input boot-test is "maybe", but it has to be true or false.'],
   [
+    { 'boot-test': 'false', 'expect-port': '22', 'test-script': 'true', 'check-persistence': 'true' },
+    'Input boot-test is "false", but it has to be true for expect-port, test-script, check-persistence.'
+  ],
+  [
     { 'boot-timeout': '5m' },
     'Input boot-timeout is "5m", but it has to be a whole number of seconds from 1 to 21600.'
   ],

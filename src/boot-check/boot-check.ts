@@ -484,19 +484,21 @@ async function writeAndShutDown(up: Up, boot: BootInputs, pace: Pace): Promise<v
   const late = new Promise<false>(resolve => {
     timer = setTimeout(() => resolve(false), limit * 1000)
   })
-  // It may be ended before it could tell that it has ended.
-  const asked = up.guest?.run(first + 1, limit)
-  const outcome = await Promise.race([down, late, up.downfall])
+  const asked = runInGuest(up, PERSISTENCE, first + 1, limit)
+  // It may be ended before it can tell that it has ended, and then has not failed.
+  const hasFailed = ({ exitCode }: ScriptResult): boolean =>
+    exitCode !== null && exitCode > 0 && exitCode < 128
+  const refused = asked.then(said => (hasFailed(said) ? said : new Promise<never>(() => {})))
+  const outcome = await Promise.race([down, late, refused])
   clearTimeout(timer)
-  if (outcome instanceof Error) throw outcome
   if (outcome === true) return
-  if (outcome !== false) throw up.failure(outcome)
-  const said = await Promise.race([asked, Promise.resolve(null)])
   throw persistenceFailure(
     up,
-    `The machine did not power itself off within ${limit} seconds.`,
+    outcome === false
+      ? `The machine did not power itself off within ${limit} seconds.`
+      : (failureOf(outcome, 'The command poweroff') ?? ''),
     'The command poweroff has to work in the image, and every service has to end when it is told to.',
-    said?.lastLines
+    outcome === false ? [] : outcome.lastLines
   )
 }
 
