@@ -56,9 +56,9 @@ export function addMember(text: string, group: string, user: string): string {
 
 /** The first number from 1000 on that is the id of no user and no group. */
 export function freeId(passwd: string | null, group: string | null): number {
-  const taken = new Set(
-    [...entries(passwd), ...entries(group)].flatMap(({ fields }) => fields.slice(2, 4).map(readId))
-  )
+  const ids = (text: string | null, until: number): number[] =>
+    entries(text).flatMap(({ fields }) => fields.slice(2, until).map(readId))
+  const taken = new Set([...ids(passwd, 4), ...ids(group, 3)])
   let id = 1000
   while (taken.has(id)) id++
   return id

@@ -56,28 +56,31 @@ function planRootPassword(draft: Draft, hash: string): void {
 
 /** A user who logs in by key only and may become root without a password, since there is none. */
 function addUser(draft: Draft, name: string, facts: MachineFacts): void {
-  const [passwd, group, shadow, gshadow] = USERS_TEXTS.slice(0, 4).map(path => draft.text(path))
-  if (passwd === null || passwd === undefined) {
+  const [passwd, group] = [draft.text('etc/passwd'), draft.text('etc/group')]
+  const [shadow, gshadow] = [draft.text('etc/shadow'), draft.text('etc/gshadow')]
+  if (passwd === null) {
     throw new ActionError(
       `Input user is "${name}", but the image has no /etc/passwd to add a user to. Take a base image that has users, or leave user out.`,
       'No users'
     )
   }
-  const uid = freeId(passwd, group ?? null)
-  const ownGroup = findEntry(group ?? null, name)
-  const gid = ownGroup === null ? uid : Number(ownGroup[2])
+  const uid = freeId(passwd, group)
+  const ownGroup = /^\d+$/.exec(findEntry(group, name)?.[2] ?? '')
+  const gid = ownGroup === null ? uid : Number(ownGroup[0])
   const shell = draft.kind('bin/bash') === 'f' ? '/bin/bash' : '/bin/sh'
   // sshd without PAM refuses accounts whose password begins with "!" as locked; no password fits "*" either.
   const password = shadow === null ? '*' : 'x'
   draft.write('etc/passwd', addEntry(passwd, `${name}:${password}:${uid}:${gid}::/home/${name}:${shell}`))
-  if (shadow != null) draft.write('etc/shadow', addEntry(shadow, `${name}:*::0:99999:7:::`))
-  const admins = ['sudo', 'wheel'].find(candidate => findEntry(group ?? null, candidate) !== null)
-  const extend = (text: string | null, entry: string): string => {
-    const extended = ownGroup === null ? addEntry(text, entry) : (text ?? '')
-    return admins === undefined ? extended : addMember(extended, admins, name)
-  }
-  draft.write('etc/group', extend(group ?? null, `${name}:x:${gid}:`))
-  if (gshadow != null) draft.write('etc/gshadow', extend(gshadow, `${name}:!::`))
+  if (shadow !== null) draft.write('etc/shadow', addEntry(shadow, `${name}:*::0:99999:7:::`))
+  // Whose members may become root: the first on Alpine and in the Fedora family, the second on Debian.
+  const admins = ['wheel', 'sudo'].filter(candidate => findEntry(group, candidate) !== null)
+  const extend = (text: string | null, entry: string): string =>
+    admins.reduce(
+      (extended, admin) => addMember(extended, admin, name),
+      ownGroup === null ? addEntry(text, entry) : (text ?? '')
+    )
+  draft.write('etc/group', extend(group, `${name}:x:${gid}:`))
+  if (gshadow !== null) draft.write('etc/gshadow', extend(gshadow, `${name}:!::`))
   draft.folder(`home/${name}`, { mode: 0o700, uid, gid })
   if (!grantRoot(draft, name)) {
     const family = familyOf(facts.distribution)
