@@ -107,6 +107,7 @@ describe('a user who is absent', () => {
     expect(draft.text('etc/group')).toBe('admin:x:1001:\n')
     expect(find(draft, 'etc/shadow')).toBeUndefined()
     expect(() => plan({}, { user: 'admin' })).toThrow('the image has no /etc/passwd to add a user to')
+    expect(() => plan({ ...TREE, 'home/admin': '-> /etc' }, { user: 'admin' })).toThrow('no folder')
   })
 
   test('takes the group of its name', () => {

@@ -27,8 +27,8 @@ export function keyTexts(passwd: string | null, { user, authorizedKeys }: Machin
 
 /**
  * Plans who may log in.
- * @throws ActionError if root is to get a password or keys and the image has no such user, if a user is to be added and there
- *   is no passwd(5), or if keys are for a user whose home cannot hold them
+ * @throws ActionError if root is to get a password or keys and the image has no such user, if a user cannot be added, or if
+ *   keys are for a user whose home cannot hold them
  */
 export function planUsers(draft: Draft, facts: MachineFacts): void {
   const { passwordHash, user, authorizedKeys } = facts
@@ -81,7 +81,13 @@ function addUser(draft: Draft, name: string, facts: MachineFacts): void {
     )
   draft.write('etc/group', extend(group, `${name}:x:${gid}:`))
   if (gshadow !== null) draft.write('etc/gshadow', extend(gshadow, `${name}:!::`))
-  draft.folder(`home/${name}`, { mode: 0o700, uid, gid })
+  const home = `home/${name}`
+  if ((draft.entry(home)?.kind ?? 'd') !== 'd')
+    throw new ActionError(
+      `Input user is "${name}", but /${home} in the image is no folder. Remove it in the Dockerfile, or make the user there.`,
+      'No place for the user'
+    )
+  draft.folder(home, { mode: 0o700, uid, gid })
   if (!grantRoot(draft, name)) {
     const family = familyOf(facts.distribution)
     draft.warn(
