@@ -588,9 +588,9 @@ async function checkBoot(host, undo, options) {
     );
     return { accelerator: "tcg", timeout };
   };
-  const unusable = boot.accelerator === "tcg" ? null : await makeKvmUsable(host, undo);
+  const unusable2 = boot.accelerator === "tcg" ? null : await makeKvmUsable(host, undo);
   let pace = { accelerator: boot.accelerator === "tcg" ? "tcg" : "kvm", timeout: boot.timeout };
-  if (unusable !== null) pace = fallBack(unusable);
+  if (unusable2 !== null) pace = fallBack(unusable2);
   const results = [];
   for (const [i, devices] of machines.entries()) {
     if (machines.length > 1) {
@@ -1454,8 +1454,8 @@ function kernelCommandLine(plan, kernel, { serialConsole, kernelArgs }) {
     kernelArgs
   ].filter(Boolean).join(" ");
 }
-function syslinuxConfig(entries, options) {
-  const several = entries.length > 1;
+function syslinuxConfig(entries2, options) {
+  const several = entries2.length > 1;
   const lines = [
     ...options.serialConsole ? ["SERIAL 0 115200"] : [],
     ...several && options.menu ? ["UI menu.c32", "MENU TITLE Boot"] : [],
@@ -1464,7 +1464,7 @@ function syslinuxConfig(entries, options) {
     // In tenths of a second.
     ...several ? [`TIMEOUT ${MENU_SECONDS * 10}`] : []
   ];
-  entries.forEach(({ kernel, commandLine }, i) => {
+  entries2.forEach(({ kernel, commandLine }, i) => {
     lines.push("", `LABEL ${label(i)}`, `  MENU LABEL Linux ${kernel.version}`, `  LINUX /${kernel.path}`);
     if (kernel.initrd !== null) lines.push(`  INITRD /${kernel.initrd}`);
     lines.push(`  APPEND ${commandLine}`);
@@ -4365,7 +4365,7 @@ var Draft = class {
   /** Writes a file; a string holds one byte a character. */
   write(path, content, status = {}) {
     const before = this.#edits.get(path);
-    const present = before?.kind === "file" ? before : this.entry(path);
+    const present = before?.kind === "file" ? before : this.index.entry(this.index.resolve(path) ?? "");
     const { mode = 420, uid = 0, gid = 0 } = { ...isRegular(present) ? present : {}, ...status };
     this.#edits.set(path, { kind: "file", path, content, mode, uid, gid });
   }
@@ -4440,7 +4440,322 @@ function planNetwork(draft, { init }) {
   else draft.write("etc/resolv.conf", "# Filled in by the DHCP client.\n", { mode: 420 });
 }
 
+// src/distro/family.ts
+function packagesFor(family, part, at) {
+  const reached = (version) => at.version === "" || compareVersions(at.version, version) >= 0;
+  return family.packages[part].filter(
+    ({ since, until, kernel, init, withoutSystemd, ids }) => (since === void 0 || reached(since)) && (until === void 0 || !reached(until)) && (kernel === void 0 || kernel === at.kernel) && (init === void 0 || init === at.init) && (withoutSystemd === void 0 || at.init !== "systemd") && (ids === void 0 || ids.includes(at.id))
+  ).map(({ name }) => name);
+}
+var dockerfileLine = (family, part, { id, version }) => `RUN ${family.install(packagesFor(family, part, { id, version, kernel: "generic", init: family.init }).join(" "))}`;
+var DISK_DRIVERS2 = [
+  "virtio_blk",
+  "virtio_pci",
+  "virtio_scsi",
+  "ahci",
+  "sd_mod",
+  "nvme",
+  "usb_storage",
+  "uas",
+  "xhci_pci",
+  "ext4"
+];
+var forEachKernel = (command) => `for modules in /lib/modules/*/modules.dep; do version="$(basename "$(dirname "$modules")")"; ${command}; done`;
+var dracut = (initrd) => forEachKernel(
+  [
+    `[ -e "${initrd}" ] && continue`,
+    "drivers=",
+    `for driver in ${DISK_DRIVERS2.join(" ")}; do if modinfo -k "$version" "$driver" >/dev/null 2>&1; then drivers="$drivers $driver"; fi; done`,
+    `dracut --force --no-hostonly --add-drivers "$drivers" --kver "$version" "${initrd}"`
+  ].join("; ")
+);
+
+// src/distro/families/alpine.ts
+var alpine = {
+  name: "Alpine",
+  ids: ["alpine"],
+  init: "openrc",
+  manager: "sbin/apk",
+  packages: {
+    kernel: [
+      { name: "linux-virt", kernel: "cloud" },
+      { name: "linux-lts", kernel: "generic" },
+      // Without it linux-lts brings the firmware of every device, half a gigabyte.
+      { name: "linux-firmware-none", kernel: "generic" },
+      { name: "e2fsprogs" }
+    ],
+    initrd: [{ name: "mkinitfs" }],
+    init: [
+      { name: "openrc" },
+      { name: "busybox-openrc", since: "3.17" },
+      { name: "busybox-mdev-openrc", since: "3.17" },
+      { name: "busybox-initscripts", until: "3.17" }
+    ],
+    network: [{ name: "busybox" }],
+    login: [{ name: "busybox" }],
+    sudo: [{ name: "doas" }],
+    ssh: [{ name: "openssh" }]
+  },
+  install: (packages) => `apk add --no-cache ${packages}`,
+  // Its default features hold virtio, AHCI (ata), NVMe and USB storage.
+  makeInitrds: forEachKernel(
+    'flavour="$(echo "$version" | sed "s/.*-//")"; [ -e "/boot/initramfs-$flavour" ] || mkinitfs -o "/boot/initramfs-$flavour" "$version"'
+  ),
+  initrdsByHand: false,
+  kernelNames: [/^vmlinuz-(.+)$/],
+  initrdNames: (flavour) => [`initramfs-${flavour}`]
+};
+
+// src/distro/families/arch.ts
+var arch = {
+  name: "Arch",
+  ids: ["arch"],
+  init: "systemd",
+  manager: "usr/bin/pacman",
+  packages: {
+    // One kernel for all: there is no smaller one.
+    kernel: [{ name: "linux" }, { name: "mkinitcpio" }],
+    initrd: [{ name: "mkinitcpio" }],
+    init: [{ name: "systemd" }, { name: "systemd-sysvcompat" }],
+    network: [{ name: "systemd" }],
+    login: [{ name: "util-linux" }, { name: "shadow" }],
+    sudo: [{ name: "sudo" }],
+    ssh: [{ name: "openssh" }]
+  },
+  // Arch knows no partial upgrade: what is new may need newer versions of what is there.
+  install: (packages) => `pacman -Syu --noconfirm --needed ${packages}`,
+  // The hook autodetect would leave out all that the build host does not have.
+  makeInitrds: forEachKernel(
+    'name="$(cat "/lib/modules/$version/pkgbase")"; mkinitcpio -S autodetect -k "$version" -g "/boot/initramfs-$name.img"'
+  ),
+  initrdsByHand: true,
+  kernelNames: [/^vmlinuz-(linux.*)$/],
+  initrdNames: (name) => [`initramfs-${name}.img`]
+};
+
+// src/distro/families/debian.ts
+var apt = {
+  manager: "usr/bin/apt-get",
+  install: (packages) => `apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ${packages}`,
+  makeInitrds: forEachKernel('[ -e "/boot/initrd.img-$version" ] || update-initramfs -c -k "$version"'),
+  initrdsByHand: false,
+  kernelNames: [/^vmlinuz-(\d.*)$/],
+  initrdNames: (version) => [`initrd.img-${version}`]
+};
+var login = [{ name: "login" }, { name: "util-linux" }];
+var debian = {
+  ...apt,
+  name: "Debian",
+  ids: ["debian"],
+  init: "systemd",
+  packages: {
+    kernel: [
+      { name: "linux-image-cloud-amd64", kernel: "cloud" },
+      { name: "linux-image-amd64", kernel: "generic" }
+    ],
+    initrd: [{ name: "initramfs-tools" }],
+    init: [{ name: "systemd-sysv" }],
+    network: [
+      // Part of the package systemd before.
+      { name: "systemd-resolved", since: "12", init: "systemd" },
+      { name: "dbus", init: "systemd" },
+      { name: "ifupdown", withoutSystemd: true },
+      { name: "isc-dhcp-client", until: "13", withoutSystemd: true },
+      { name: "dhcpcd-base", since: "13", withoutSystemd: true }
+    ],
+    login,
+    sudo: [{ name: "sudo" }],
+    ssh: [{ name: "openssh-server" }]
+  }
+};
+var kali = { ...debian, name: "Kali", ids: ["kali"] };
+var devuan = {
+  ...debian,
+  name: "Devuan",
+  ids: ["devuan"],
+  init: "sysvinit",
+  packages: { ...debian.packages, init: [{ name: "sysvinit-core" }] }
+};
+var ubuntu = {
+  ...apt,
+  name: "Ubuntu",
+  ids: ["ubuntu"],
+  init: "systemd",
+  packages: {
+    kernel: [
+      { name: "linux-image-virtual", kernel: "cloud" },
+      { name: "linux-image-generic", kernel: "generic" },
+      // Only recommended by Ubuntu's kernels: without it there would be no initrd.
+      { name: "initramfs-tools" }
+    ],
+    initrd: [{ name: "initramfs-tools" }],
+    init: [{ name: "systemd-sysv" }],
+    network: [
+      { name: "systemd-resolved", since: "22.10", init: "systemd" },
+      { name: "dbus", init: "systemd" },
+      { name: "ifupdown", withoutSystemd: true },
+      { name: "isc-dhcp-client", withoutSystemd: true }
+    ],
+    login,
+    sudo: [{ name: "sudo" }],
+    ssh: [{ name: "openssh-server" }]
+  }
+};
+
+// src/distro/families/fedora.ts
+var ENTERPRISE = ["rhel", "centos", "rocky", "almalinux", "ol"];
+var fedora = {
+  name: "Fedora",
+  ids: ["fedora", ...ENTERPRISE],
+  init: "systemd",
+  manager: "usr/bin/dnf",
+  packages: {
+    kernel: [
+      { name: "kernel-core", kernel: "cloud" },
+      { name: "kernel", kernel: "generic" },
+      { name: "dracut" },
+      { name: "kmod" },
+      { name: "e2fsprogs" }
+    ],
+    initrd: [{ name: "dracut" }, { name: "kmod" }, { name: "e2fsprogs" }],
+    init: [{ name: "systemd" }, { name: "systemd-udev" }],
+    network: [
+      { name: "systemd-networkd", ids: ["fedora"] },
+      { name: "systemd-resolved", ids: ["fedora"] },
+      { name: "NetworkManager", ids: ENTERPRISE }
+    ],
+    login: [{ name: "util-linux" }, { name: "passwd", ids: ENTERPRISE, until: "10" }],
+    sudo: [{ name: "sudo" }],
+    ssh: [{ name: "openssh-server" }]
+  },
+  install: (packages) => `dnf install -y --setopt=install_weak_deps=False ${packages}`,
+  makeInitrds: dracut("/boot/initramfs-$version.img"),
+  // Installing a kernel in a container makes none, or one for the build host below /boot/MACHINE-ID.
+  initrdsByHand: true,
+  kernelNames: [/^vmlinuz-(\d.*)$/],
+  initrdNames: (version) => [`initramfs-${version}.img`]
+};
+
+// src/distro/families/opensuse.ts
+var opensuse = {
+  name: "openSUSE",
+  ids: ["opensuse", "opensuse-leap", "opensuse-tumbleweed", "suse", "sles"],
+  init: "systemd",
+  manager: "usr/bin/zypper",
+  packages: {
+    kernel: [
+      { name: "kernel-default-base", kernel: "cloud" },
+      { name: "kernel-default", kernel: "generic" },
+      { name: "dracut" },
+      { name: "kmod" },
+      { name: "e2fsprogs" }
+    ],
+    initrd: [{ name: "dracut" }, { name: "kmod" }, { name: "e2fsprogs" }],
+    init: [{ name: "systemd" }, { name: "udev" }],
+    // systemd-networkd and -resolved.
+    network: [{ name: "systemd-network" }],
+    login: [{ name: "util-linux" }, { name: "util-linux-systemd" }, { name: "shadow" }],
+    sudo: [{ name: "sudo" }],
+    ssh: [{ name: "openssh" }]
+  },
+  install: (packages) => `zypper --non-interactive install --no-recommends ${packages}`,
+  makeInitrds: dracut("/boot/initrd-$version"),
+  initrdsByHand: true,
+  kernelNames: [/^vmlinuz-(\d.*)$/],
+  initrdNames: (version) => [`initrd-${version}`, `initrd-${version}.img`]
+};
+
+// src/distro/families.ts
+var FAMILIES = [debian, ubuntu, kali, devuan, alpine, fedora, arch, opensuse];
+function familyOf(distribution) {
+  for (const id of [distribution.id, ...distribution.like]) {
+    const family = FAMILIES.find((candidate) => candidate.ids.includes(id));
+    if (family) return family;
+  }
+  return null;
+}
+
+// src/machine/ssh-server.ts
+var SERVER_TEXTS = ["etc/inittab", "etc/init.d/rcS", "etc/ssh/sshd_config"];
+var OPENSSH = { name: "OpenSSH", services: ["ssh", "sshd"] };
+var DROPBEAR = { name: "Dropbear", services: ["dropbear"] };
+function findServer(draft) {
+  const has = (name) => ["usr/sbin", "usr/bin", "usr/local/sbin"].some((folder) => draft.kind(`${folder}/${name}`) === "f");
+  if (has("sshd")) return OPENSSH;
+  return has("dropbear") ? DROPBEAR : null;
+}
+function planServer(draft, { init, distribution, user }, server) {
+  if (server === null) {
+    const family = familyOf(distribution);
+    draft.warn(
+      "Input authorized-keys is given, but no SSH server is in the image: looked for sshd and dropbear in /usr/sbin and /usr/bin." + (family === null ? "" : ` Add to the Dockerfile: ${dockerfileLine(family, "ssh", distribution)}`)
+    );
+    return;
+  }
+  if (user === null && /^\s*PermitRootLogin\s+"?no\b/im.test(draft.text("etc/ssh/sshd_config") ?? ""))
+    draft.warn(
+      'The keys are for root, but /etc/ssh/sshd_config has "PermitRootLogin no". Name a user with the input user.'
+    );
+  if (!startsAtBoot(draft, init.system, server) && !enable(draft, init.system, server))
+    draft.warn(
+      `${server.name} is in the image, but nothing was found that starts it under ${init.system}. Enable it in the Dockerfile.`
+    );
+}
+var SYSTEMD_UNITS = ["usr/lib/systemd/system", "lib/systemd/system", "etc/systemd/system"];
+function startsAtBoot(draft, system, { services }) {
+  const listed = (folders, shape) => folders.some(
+    (folder) => draft.list(folder).some((name) => services.some((service) => new RegExp(shape(service)).test(name)))
+  );
+  const rcFolders = ["2", "3", "4", "5"].map((level) => `etc/rc${level}.d`);
+  switch (system) {
+    case "systemd": {
+      const wants = SYSTEMD_UNITS.flatMap(
+        (folder) => draft.list(folder).filter((name) => /\.(wants|requires)$/.test(name)).map((name) => `${folder}/${name}`)
+      );
+      return listed(wants, (service) => `^${service}\\.(service|socket)$`);
+    }
+    case "openrc":
+      return listed(
+        draft.list("etc/runlevels").map((level) => `etc/runlevels/${level}`),
+        (service) => `^${service}$`
+      );
+    case "sysvinit":
+      return listed(rcFolders, (service) => `^S\\d\\d${service}$`);
+    case "runit":
+      return listed(rcFolders, (service) => `^S\\d\\d${service}$`) || listed(
+        ["etc/service", "var/service", "etc/runit/runsvdir/default", "etc/runit/runsvdir/current"],
+        (service) => `^${service}$`
+      );
+    case "busybox":
+      return listed(["etc/init.d"], (service) => `^S\\d\\d${service}$`) || ["etc/inittab", "etc/init.d/rcS"].some(
+        (path) => /^[^#]*\/(sshd|dropbear)(\s|$)/m.test(draft.text(path) ?? "")
+      );
+    default:
+      return false;
+  }
+}
+function enable(draft, system, { services }) {
+  if (system === "systemd") {
+    for (const service of services) {
+      const unit = `${service}.service`;
+      const folder = SYSTEMD_UNITS.find((candidate) => draft.kind(`${candidate}/${unit}`) === "f");
+      const isMasked = draft.entry(`etc/systemd/system/${unit}`)?.link === "/dev/null";
+      if (folder === void 0 || isMasked) continue;
+      draft.link(`etc/systemd/system/multi-user.target.wants/${unit}`, `/${folder}/${unit}`);
+      return true;
+    }
+  }
+  if (system === "openrc") {
+    const service = services.find((name) => draft.kind(`etc/init.d/${name}`) === "f");
+    if (service === void 0) return false;
+    draft.link(`etc/runlevels/default/${service}`, `/etc/init.d/${service}`);
+    return true;
+  }
+  return false;
+}
+
 // src/machine/ssh.ts
+var KEYGEN = "usr/bin/ssh-keygen";
 var KEYGEN_UNIT = `[Unit]
 Description=Generate this machine's SSH host keys
 ConditionPathExistsGlob=!/etc/ssh/ssh_host_*_key
@@ -4449,30 +4764,192 @@ After=systemd-remount-fs.service
 
 [Service]
 Type=oneshot
-ExecStart=/usr/bin/ssh-keygen -A
+ExecStart=/${KEYGEN} -A
 RemainAfterExit=yes
 
 [Install]
 WantedBy=multi-user.target
 `;
-function planSshHostKeys(draft, { init }) {
+var keygenOpenrc = (interpreter) => `#!/${interpreter}
+description="Generates this machine's SSH host keys"
+
+depend() {
+	after localmount
+	before ssh sshd
+}
+
+start() {
+	ls /etc/ssh/ssh_host_*_key >/dev/null 2>&1 && return 0
+	ebegin "Generating SSH host keys"
+	/${KEYGEN} -A
+	eend $?
+}
+`;
+var KEYGEN_LSB = `#!/bin/sh
+### BEGIN INIT INFO
+# Provides:          ssh-host-keys
+# Required-Start:    $local_fs
+# Required-Stop:
+# X-Start-Before:    ssh
+# Default-Start:     S
+# Default-Stop:
+# Short-Description: Generate this machine's SSH host keys
+### END INIT INFO
+case "$1" in
+start) ls /etc/ssh/ssh_host_*_key >/dev/null 2>&1 || /${KEYGEN} -A ;;
+esac
+`;
+var START_SCRIPTS = {
+  openrc: ["etc/init.d/ssh", "etc/init.d/sshd"],
+  // Alpine, Gentoo
+  sysvinit: ["etc/init.d/ssh", "etc/init.d/sshd", "etc/inittab"],
+  runit: ["etc/sv/ssh/run", "etc/sv/sshd/run"],
+  // Void
+  busybox: ["etc/init.d/S50sshd", "etc/init.d/rcS", "etc/inittab"]
+  // Buildroot
+};
+var SSH_TEXTS = [
+  ...new Set(Object.values(START_SCRIPTS).flat()),
+  "etc/init.d/dropbear",
+  "etc/runit/1",
+  ...SERVER_TEXTS
+];
+function planSsh(draft, facts) {
+  const server = findServer(draft);
+  planHostKeys(draft, facts, server);
+  planDropbearKeys(draft);
+  if (facts.authorizedKeys.length > 0) planServer(draft, facts, server);
+}
+function planHostKeys(draft, { init: { system } }, server) {
   const keys = draft.list("etc/ssh").filter((name) => /^ssh_host_\w+_key(\.pub)?$/.test(name));
+  if (keys.length === 0 && server !== OPENSSH) return;
+  const makesOwn = START_SCRIPTS[system]?.some((path) => draft.text(path)?.includes("ssh-keygen")) ?? false;
+  if (makesOwn || draft.kind(KEYGEN) === "f" && planKeygen(draft, system))
+    draft.remove(...keys.map((name) => `etc/ssh/${name}`));
+  else
+    draft.warn(
+      keys.length > 0 ? "The SSH host keys in the image stay, and all of its machines share them: nothing in it makes new ones at first boot." : "The image has an SSH server and neither host keys nor what makes them at first boot: the server will not start."
+    );
+}
+function planKeygen(draft, system) {
+  switch (system) {
+    case "systemd": {
+      const units = SYSTEMD_UNITS.flatMap((folder) => draft.list(folder));
+      if (units.some((unit2) => /^(sshd-keygen@|sshdgenkeys)\.service$/.test(unit2))) return true;
+      const unit = "ssh-host-keys.service";
+      draft.write(`etc/systemd/system/${unit}`, KEYGEN_UNIT);
+      draft.link(`etc/systemd/system/multi-user.target.wants/${unit}`, `../${unit}`);
+      return true;
+    }
+    case "openrc": {
+      const interpreter = ["sbin/openrc-run", "usr/bin/openrc-run"].find((path) => draft.kind(path) === "f");
+      if (interpreter === void 0) return false;
+      draft.write("etc/init.d/ssh-host-keys", keygenOpenrc(interpreter), { mode: 493 });
+      draft.link("etc/runlevels/default/ssh-host-keys", "/etc/init.d/ssh-host-keys");
+      return true;
+    }
+    case "sysvinit":
+      return addToInittab(draft, `sshk::bootwait:/${KEYGEN} -A`);
+    case "busybox":
+      return addToInittab(draft, `::sysinit:/${KEYGEN} -A`);
+    case "runit":
+      if (!draft.text("etc/runit/1")?.includes("/etc/rcS.d/S") || draft.kind("etc/runit/native.boot.run") !== null)
+        return false;
+      draft.write("etc/init.d/ssh-host-keys", KEYGEN_LSB, { mode: 493 });
+      draft.link("etc/rcS.d/S99ssh-host-keys", "../init.d/ssh-host-keys");
+      return true;
+    default:
+      return false;
+  }
+}
+function addToInittab(draft, line) {
+  const present = draft.text("etc/inittab");
+  if (present === null) return false;
+  const lines = present.replace(/\n$/, "").split("\n");
+  const last = lines.findLastIndex((text) => /^[^#:]*:[^:]*:(sysinit|bootwait):/.test(text));
+  const at = last < 0 ? lines.length : last + 1;
+  draft.write("etc/inittab", `${[...lines.slice(0, at), line, ...lines.slice(at)].join("\n")}
+`);
+  return true;
+}
+function planDropbearKeys(draft) {
+  const keys = draft.list("etc/dropbear").filter((name) => /^dropbear_\w+_host_key$/.test(name));
   if (keys.length === 0) return;
-  const canBeMade = init.system === "systemd" && draft.kind("usr/bin/ssh-keygen") === "f";
-  if (!canBeMade && init.system !== "openrc") return;
-  draft.remove(...keys.map((name) => `etc/ssh/${name}`));
-  if (!canBeMade) return;
-  const units = [...draft.list("usr/lib/systemd/system"), ...draft.list("etc/systemd/system")];
-  if (units.some((unit2) => /^sshd?-?gen-?keys?|^sshd-keygen/.test(unit2))) return;
-  const unit = "ssh-host-keys.service";
-  draft.write(`etc/systemd/system/${unit}`, KEYGEN_UNIT);
-  draft.link(`etc/systemd/system/multi-user.target.wants/${unit}`, `../${unit}`);
+  if (draft.text("etc/init.d/dropbear")?.includes("dropbearkey"))
+    draft.remove(...keys.map((name) => `etc/dropbear/${name}`));
+  else
+    draft.warn(
+      "Dropbear's host keys in the image stay, and all of its machines share them: its start script makes none. Remove them in the Dockerfile and start Dropbear with -R, which makes them."
+    );
+}
+
+// src/machine/accounts.ts
+function findEntry(text, name) {
+  return entries(text).map(({ fields }) => fields).find(([first]) => first === name) ?? null;
+}
+function findAccount(passwd, name) {
+  const fields = findEntry(passwd, name);
+  if (fields === null) return null;
+  const [, , uid = "", gid = "", , home = "", shell = ""] = fields;
+  return { name, uid: readId(uid), gid: readId(gid), home, shell };
+}
+function addEntry(text, entry) {
+  const lines = (text ?? "").split("\n");
+  const last = lines.at(-1) === "" ? lines.length - 1 : lines.length;
+  const nis = lines.findIndex((line) => /^[+-]/.test(line));
+  const at = nis < 0 ? last : nis;
+  const added = [...lines.slice(0, at), entry, ...lines.slice(at)];
+  return added.at(-1) === "" ? added.join("\n") : `${added.join("\n")}
+`;
+}
+function changeEntry(text, name, change) {
+  const found = entries(text).find(({ fields: [first] }) => first === name);
+  if (found === void 0) return text;
+  const lines = text.split("\n");
+  lines[found.line] = `${change(found.fields).join(":")}${found.end}`;
+  return lines.join("\n");
+}
+function addMember(text, group, user) {
+  return changeEntry(text, group, ([name = "", password = "", third = "", members = ""]) => {
+    const list = members.split(",").filter(Boolean);
+    return [name, password, third, [.../* @__PURE__ */ new Set([...list, user])].join(",")];
+  });
+}
+function freeId(passwd, group) {
+  const ids = (text, until) => entries(text).flatMap(({ fields }) => fields.slice(2, until).map(readId));
+  const taken = /* @__PURE__ */ new Set([...ids(passwd, 4), ...ids(group, 3)]);
+  let id = 1e3;
+  while (taken.has(id)) id++;
+  return id;
+}
+var readId = (text) => /^\d+$/.test(text) ? Number(text) : Number.NaN;
+function entries(text) {
+  return (text ?? "").split("\n").map((content, line) => {
+    const end = content.endsWith("\r") ? "\r" : "";
+    return { line, fields: content.slice(0, content.length - end.length).split(":"), end };
+  }).filter(({ fields }) => fields.length > 2);
 }
 
 // src/machine/users.ts
-var USERS_TEXTS = ["etc/passwd", "etc/shadow"];
-function planUsers(draft, { passwordHash }) {
+var USERS_TEXTS = [
+  "etc/passwd",
+  "etc/group",
+  "etc/shadow",
+  "etc/gshadow",
+  "etc/sudoers",
+  "etc/doas.conf"
+];
+function keyTexts(passwd, { user, authorizedKeys }) {
+  if (authorizedKeys.length === 0) return [];
+  const name = user ?? "root";
+  const home = homeOf(findAccount(passwd, name) ?? { name, home: `/home/${name}` });
+  return [`${home}/.ssh/authorized_keys`];
+}
+function planUsers(draft, facts) {
+  const { passwordHash, user, authorizedKeys } = facts;
   if (passwordHash !== null) planRootPassword(draft, passwordHash);
+  if (user !== null && findAccount(draft.text("etc/passwd"), user) === null) addUser(draft, user, facts);
+  if (authorizedKeys.length > 0) planKeys(draft, user ?? "root", authorizedKeys);
 }
 function planRootPassword(draft, hash) {
   for (const path of ["etc/shadow", "etc/passwd"]) {
@@ -4489,17 +4966,152 @@ function planRootPassword(draft, hash) {
     "No user root"
   );
 }
+function addUser(draft, name, facts) {
+  const [passwd, group] = [draft.text("etc/passwd"), draft.text("etc/group")];
+  const [shadow, gshadow] = [draft.text("etc/shadow"), draft.text("etc/gshadow")];
+  if (passwd === null) {
+    throw new ActionError(
+      `Input user is "${name}", but the image has no /etc/passwd to add a user to. Take a base image that has users, or leave user out.`,
+      "No users"
+    );
+  }
+  const uid = freeId(passwd, group);
+  const ownGroup = /^\d+$/.exec(findEntry(group, name)?.[2] ?? "");
+  const gid = ownGroup === null ? uid : Number(ownGroup[0]);
+  const shell = draft.kind("bin/bash") === "f" ? "/bin/bash" : "/bin/sh";
+  const password = shadow === null ? "*" : "x";
+  draft.write("etc/passwd", addEntry(passwd, `${name}:${password}:${uid}:${gid}::/home/${name}:${shell}`));
+  if (shadow !== null) draft.write("etc/shadow", addEntry(shadow, `${name}:*::0:99999:7:::`));
+  const admins = ["wheel", "sudo"].filter((candidate) => findEntry(group, candidate) !== null);
+  const extend = (text, entry) => admins.reduce(
+    (extended, admin) => addMember(extended, admin, name),
+    ownGroup === null ? addEntry(text, entry) : text ?? ""
+  );
+  draft.write("etc/group", extend(group, `${name}:x:${gid}:`));
+  if (gshadow !== null) draft.write("etc/gshadow", extend(gshadow, `${name}:!::`));
+  const home = `home/${name}`;
+  if ((draft.entry(home)?.kind ?? "d") !== "d")
+    throw new ActionError(
+      `Input user is "${name}", but /${home} in the image is no folder. Remove it in the Dockerfile, or make the user there.`,
+      "No place for the user"
+    );
+  draft.folder(home, { mode: 448, uid, gid });
+  if (!grantRoot(draft, name)) {
+    const family = familyOf(facts.distribution);
+    draft.warn(
+      `User ${name} is made without the right to become root: the image has neither sudo nor doas.` + (family === null ? "" : ` Add to the Dockerfile: ${dockerfileLine(family, "sudo", facts.distribution)}`)
+    );
+  }
+  if (facts.authorizedKeys.length === 0)
+    draft.warn(`User ${name} has neither password nor key: give authorized-keys for a way to log in.`);
+}
+function grantRoot(draft, name) {
+  const hasSudo = draft.kind("usr/bin/sudo") === "f";
+  const hasDoas = draft.kind("usr/bin/doas") === "f";
+  if (hasSudo) {
+    const rule = `${name} ALL=(ALL) NOPASSWD:ALL
+`;
+    const sudoers = draft.text("etc/sudoers");
+    if (sudoers === null || /^[#@]includedir\s+\/etc\/sudoers\.d\s*$/m.test(sudoers))
+      draft.write(`etc/sudoers.d/90-${name}`, rule, { mode: 288 });
+    else draft.write("etc/sudoers", `${withNewline(sudoers)}${rule}`);
+  }
+  if (hasDoas) {
+    const rule = `permit nopass ${name}
+`;
+    if (draft.kind("etc/doas.d") === "d") draft.write(`etc/doas.d/zz-${name}.conf`, rule, { mode: 384 });
+    else {
+      const present = draft.text("etc/doas.conf");
+      draft.write(
+        "etc/doas.conf",
+        `${withNewline(present ?? "")}${rule}`,
+        present === null ? { mode: 384 } : {}
+      );
+    }
+  }
+  return hasSudo || hasDoas;
+}
+function planKeys(draft, name, keys) {
+  const account = findAccount(draft.text("etc/passwd"), name);
+  if (account === null) {
+    throw new ActionError(
+      "Input authorized-keys is given, but the image has no user root: /etc/passwd does not name one. Name a user with the input user.",
+      "No user root"
+    );
+  }
+  const { uid, gid, shell } = account;
+  if (Number.isNaN(uid) || Number.isNaN(gid))
+    throw unusable(account, "its user or group id in /etc/passwd is no number");
+  const home = homeOf(account);
+  const present = draft.kind(home);
+  if (present === null) {
+    if (draft.entry(home) !== null) throw unusable(account, `its home /${home} is a link that leads nowhere`);
+    draft.folder(home, { mode: 448, uid, gid });
+  } else if (present !== "d") throw unusable(account, `its home /${home} is no folder`);
+  const folder = `${home}/.ssh`;
+  const entry = draft.entry(folder);
+  if (entry !== null && entry.kind !== "d") throw unusable(account, `/${folder} is no folder`);
+  const real = draft.index.resolve(home);
+  const mode = real === null ? 0 : draft.index.entry(real)?.mode ?? 0;
+  if (present === "d" && (mode & 18) !== 0)
+    draft.warn(
+      `/${inert(home)} can be written by others than ${name}: sshd takes no keys from it unless StrictModes is off. Add to the Dockerfile: RUN chmod go-w /${inert(home)}`
+    );
+  if (/\/(nologin|false)$/.test(shell.trim()))
+    draft.warn(`User ${name} has the shell ${inert(shell)}, which ends every login at once.`);
+  draft.folder(folder, { mode: 448, uid, gid });
+  const file = `${folder}/authorized_keys`;
+  draft.write(file, addKeys(draft.text(file), keys), { mode: 384, uid, gid });
+  unlock(draft, name);
+}
+function unlock(draft, name) {
+  for (const path of ["etc/shadow", "etc/passwd"]) {
+    const content = draft.text(path);
+    const password = findEntry(content, name)?.[1];
+    if (content === null || !password?.startsWith("!")) continue;
+    const unlocked = password.replace(/^!+\*?/, "*");
+    draft.write(
+      path,
+      changeEntry(content, name, ([first = "", , ...rest]) => [first, unlocked, ...rest])
+    );
+  }
+}
+function addKeys(present, keys) {
+  const known = new Set((present ?? "").split("\n").map((line) => line.trim()));
+  const added = [...new Set(keys.map((key) => Buffer.from(key).toString("latin1")))].filter(
+    (key) => !known.has(key)
+  );
+  return [withNewline(present ?? ""), ...added.map((key) => `${key}
+`)].join("");
+}
+var withNewline = (text) => text === "" || text.endsWith("\n") ? text : `${text}
+`;
+var FLEETING = /^(dev|proc|run|sys|tmp)(\/|$)/;
+function homeOf({ name, home }) {
+  const names = home.split("/").filter(Boolean);
+  const path = names.join("/");
+  const fits = home.startsWith("/") && /^[\x20-\x7e]+$/.test(path) && !names.some((part) => /^\.{1,2}$/.test(part));
+  if (!fits || FLEETING.test(path) || path === "nonexistent")
+    throw unusable({ name }, `its home in /etc/passwd is ${JSON.stringify(inert(home))}`);
+  return path;
+}
+var unusable = ({ name }, why) => new ActionError(
+  `Input authorized-keys is given, but user ${name} cannot hold keys: ${inert(why)}. Give the user another home in the Dockerfile, such as RUN usermod --home ${name === "root" ? "/root" : `/home/${name}`} ${name}, or name another user with the input user.`,
+  "No place for keys"
+);
 
 // src/machine/plan.ts
-var MACHINE_TEXTS = [...IDENTITY_TEXTS, ...USERS_TEXTS];
+var MACHINE_TEXTS = [...IDENTITY_TEXTS, ...USERS_TEXTS, ...SSH_TEXTS];
 function planMachine(draft, facts) {
   planIdentity(draft, facts);
   planNetwork(draft, facts);
   planUsers(draft, facts);
-  planSshHostKeys(draft, facts);
+  planSsh(draft, facts);
 }
 async function draftMachine(container, facts) {
-  const draft = new Draft(container.index, await readTexts(container, MACHINE_TEXTS));
+  const texts = await readTexts(container, MACHINE_TEXTS);
+  const further = await readTexts(container, keyTexts(texts.get("etc/passwd") ?? null, facts));
+  const draft = new Draft(container.index, new Map([...texts, ...further]));
   planMachine(draft, facts);
   return draft;
 }
@@ -4716,234 +5328,6 @@ ${fence}`;
 async function addSummary(markdown) {
   if (!process.env.GITHUB_STEP_SUMMARY) return;
   await summary.addRaw(markdown).write();
-}
-
-// src/distro/family.ts
-function packagesFor(family, part, at) {
-  const reached = (version) => at.version === "" || compareVersions(at.version, version) >= 0;
-  return family.packages[part].filter(
-    ({ since, until, kernel, init, withoutSystemd, ids }) => (since === void 0 || reached(since)) && (until === void 0 || !reached(until)) && (kernel === void 0 || kernel === at.kernel) && (init === void 0 || init === at.init) && (withoutSystemd === void 0 || at.init !== "systemd") && (ids === void 0 || ids.includes(at.id))
-  ).map(({ name }) => name);
-}
-var DISK_DRIVERS2 = [
-  "virtio_blk",
-  "virtio_pci",
-  "virtio_scsi",
-  "ahci",
-  "sd_mod",
-  "nvme",
-  "usb_storage",
-  "uas",
-  "xhci_pci",
-  "ext4"
-];
-var forEachKernel = (command) => `for modules in /lib/modules/*/modules.dep; do version="$(basename "$(dirname "$modules")")"; ${command}; done`;
-var dracut = (initrd) => forEachKernel(
-  [
-    `[ -e "${initrd}" ] && continue`,
-    "drivers=",
-    `for driver in ${DISK_DRIVERS2.join(" ")}; do if modinfo -k "$version" "$driver" >/dev/null 2>&1; then drivers="$drivers $driver"; fi; done`,
-    `dracut --force --no-hostonly --add-drivers "$drivers" --kver "$version" "${initrd}"`
-  ].join("; ")
-);
-
-// src/distro/families/alpine.ts
-var alpine = {
-  name: "Alpine",
-  ids: ["alpine"],
-  init: "openrc",
-  manager: "sbin/apk",
-  packages: {
-    kernel: [
-      { name: "linux-virt", kernel: "cloud" },
-      { name: "linux-lts", kernel: "generic" },
-      // Without it linux-lts brings the firmware of every device, half a gigabyte.
-      { name: "linux-firmware-none", kernel: "generic" },
-      { name: "e2fsprogs" }
-    ],
-    initrd: [{ name: "mkinitfs" }],
-    init: [
-      { name: "openrc" },
-      { name: "busybox-openrc", since: "3.17" },
-      { name: "busybox-mdev-openrc", since: "3.17" },
-      { name: "busybox-initscripts", until: "3.17" }
-    ],
-    network: [{ name: "busybox" }],
-    login: [{ name: "busybox" }],
-    sudo: [{ name: "doas" }]
-  },
-  install: (packages) => `apk add --no-cache ${packages}`,
-  // Its default features hold virtio, AHCI (ata), NVMe and USB storage.
-  makeInitrds: forEachKernel(
-    'flavour="$(echo "$version" | sed "s/.*-//")"; [ -e "/boot/initramfs-$flavour" ] || mkinitfs -o "/boot/initramfs-$flavour" "$version"'
-  ),
-  initrdsByHand: false,
-  kernelNames: [/^vmlinuz-(.+)$/],
-  initrdNames: (flavour) => [`initramfs-${flavour}`]
-};
-
-// src/distro/families/arch.ts
-var arch = {
-  name: "Arch",
-  ids: ["arch"],
-  init: "systemd",
-  manager: "usr/bin/pacman",
-  packages: {
-    // One kernel for all: there is no smaller one.
-    kernel: [{ name: "linux" }, { name: "mkinitcpio" }],
-    initrd: [{ name: "mkinitcpio" }],
-    init: [{ name: "systemd" }, { name: "systemd-sysvcompat" }],
-    network: [{ name: "systemd" }],
-    login: [{ name: "util-linux" }, { name: "shadow" }],
-    sudo: [{ name: "sudo" }]
-  },
-  // Arch knows no partial upgrade: what is new may need newer versions of what is there.
-  install: (packages) => `pacman -Syu --noconfirm --needed ${packages}`,
-  // The hook autodetect would leave out all that the build host does not have.
-  makeInitrds: forEachKernel(
-    'name="$(cat "/lib/modules/$version/pkgbase")"; mkinitcpio -S autodetect -k "$version" -g "/boot/initramfs-$name.img"'
-  ),
-  initrdsByHand: true,
-  kernelNames: [/^vmlinuz-(linux.*)$/],
-  initrdNames: (name) => [`initramfs-${name}.img`]
-};
-
-// src/distro/families/debian.ts
-var apt = {
-  manager: "usr/bin/apt-get",
-  install: (packages) => `apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ${packages}`,
-  makeInitrds: forEachKernel('[ -e "/boot/initrd.img-$version" ] || update-initramfs -c -k "$version"'),
-  initrdsByHand: false,
-  kernelNames: [/^vmlinuz-(\d.*)$/],
-  initrdNames: (version) => [`initrd.img-${version}`]
-};
-var login = [{ name: "login" }, { name: "util-linux" }];
-var debian = {
-  ...apt,
-  name: "Debian",
-  ids: ["debian"],
-  init: "systemd",
-  packages: {
-    kernel: [
-      { name: "linux-image-cloud-amd64", kernel: "cloud" },
-      { name: "linux-image-amd64", kernel: "generic" }
-    ],
-    initrd: [{ name: "initramfs-tools" }],
-    init: [{ name: "systemd-sysv" }],
-    network: [
-      // Part of the package systemd before.
-      { name: "systemd-resolved", since: "12", init: "systemd" },
-      { name: "dbus", init: "systemd" },
-      { name: "ifupdown", withoutSystemd: true },
-      { name: "isc-dhcp-client", until: "13", withoutSystemd: true },
-      { name: "dhcpcd-base", since: "13", withoutSystemd: true }
-    ],
-    login,
-    sudo: [{ name: "sudo" }]
-  }
-};
-var kali = { ...debian, name: "Kali", ids: ["kali"] };
-var devuan = {
-  ...debian,
-  name: "Devuan",
-  ids: ["devuan"],
-  init: "sysvinit",
-  packages: { ...debian.packages, init: [{ name: "sysvinit-core" }] }
-};
-var ubuntu = {
-  ...apt,
-  name: "Ubuntu",
-  ids: ["ubuntu"],
-  init: "systemd",
-  packages: {
-    kernel: [
-      { name: "linux-image-virtual", kernel: "cloud" },
-      { name: "linux-image-generic", kernel: "generic" },
-      // Only recommended by Ubuntu's kernels: without it there would be no initrd.
-      { name: "initramfs-tools" }
-    ],
-    initrd: [{ name: "initramfs-tools" }],
-    init: [{ name: "systemd-sysv" }],
-    network: [
-      { name: "systemd-resolved", since: "22.10", init: "systemd" },
-      { name: "dbus", init: "systemd" },
-      { name: "ifupdown", withoutSystemd: true },
-      { name: "isc-dhcp-client", withoutSystemd: true }
-    ],
-    login,
-    sudo: [{ name: "sudo" }]
-  }
-};
-
-// src/distro/families/fedora.ts
-var ENTERPRISE = ["rhel", "centos", "rocky", "almalinux", "ol"];
-var fedora = {
-  name: "Fedora",
-  ids: ["fedora", ...ENTERPRISE],
-  init: "systemd",
-  manager: "usr/bin/dnf",
-  packages: {
-    kernel: [
-      { name: "kernel-core", kernel: "cloud" },
-      { name: "kernel", kernel: "generic" },
-      { name: "dracut" },
-      { name: "kmod" },
-      { name: "e2fsprogs" }
-    ],
-    initrd: [{ name: "dracut" }, { name: "kmod" }, { name: "e2fsprogs" }],
-    init: [{ name: "systemd" }, { name: "systemd-udev" }],
-    network: [
-      { name: "systemd-networkd", ids: ["fedora"] },
-      { name: "systemd-resolved", ids: ["fedora"] },
-      { name: "NetworkManager", ids: ENTERPRISE }
-    ],
-    login: [{ name: "util-linux" }, { name: "passwd", ids: ENTERPRISE, until: "10" }],
-    sudo: [{ name: "sudo" }]
-  },
-  install: (packages) => `dnf install -y --setopt=install_weak_deps=False ${packages}`,
-  makeInitrds: dracut("/boot/initramfs-$version.img"),
-  // Installing a kernel in a container makes none, or one for the build host below /boot/MACHINE-ID.
-  initrdsByHand: true,
-  kernelNames: [/^vmlinuz-(\d.*)$/],
-  initrdNames: (version) => [`initramfs-${version}.img`]
-};
-
-// src/distro/families/opensuse.ts
-var opensuse = {
-  name: "openSUSE",
-  ids: ["opensuse", "opensuse-leap", "opensuse-tumbleweed", "suse", "sles"],
-  init: "systemd",
-  manager: "usr/bin/zypper",
-  packages: {
-    kernel: [
-      { name: "kernel-default-base", kernel: "cloud" },
-      { name: "kernel-default", kernel: "generic" },
-      { name: "dracut" },
-      { name: "kmod" },
-      { name: "e2fsprogs" }
-    ],
-    initrd: [{ name: "dracut" }, { name: "kmod" }, { name: "e2fsprogs" }],
-    init: [{ name: "systemd" }, { name: "udev" }],
-    // systemd-networkd and -resolved.
-    network: [{ name: "systemd-network" }],
-    login: [{ name: "util-linux" }, { name: "util-linux-systemd" }, { name: "shadow" }],
-    sudo: [{ name: "sudo" }]
-  },
-  install: (packages) => `zypper --non-interactive install --no-recommends ${packages}`,
-  makeInitrds: dracut("/boot/initrd-$version"),
-  initrdsByHand: true,
-  kernelNames: [/^vmlinuz-(\d.*)$/],
-  initrdNames: (version) => [`initrd-${version}`, `initrd-${version}.img`]
-};
-
-// src/distro/families.ts
-var FAMILIES = [debian, ubuntu, kali, devuan, alpine, fedora, arch, opensuse];
-function familyOf(distribution) {
-  for (const id of [distribution.id, ...distribution.like]) {
-    const family = FAMILIES.find((candidate) => candidate.ids.includes(id));
-    if (family) return family;
-  }
-  return null;
 }
 
 // src/distro/init.ts
@@ -5204,14 +5588,8 @@ function planAddition(survey, wishes, onBuild) {
 function advice({ distribution, family, lacks }, instead) {
   if (family === null)
     return `The image is ${distribution.name}; install a kernel with its initrd and an init system in the Dockerfile.`;
-  const at = {
-    id: distribution.id,
-    version: distribution.version,
-    kernel: "generic",
-    init: family.init
-  };
   const lines = lacks.filter(({ part }) => ESSENTIAL.includes(part)).map(({ part }) => {
-    const install = `RUN ${family.install(packagesFor(family, part, at).join(" "))}`;
+    const install = dockerfileLine(family, part, distribution);
     return part === "initrd" || part === "kernel" && family.initrdsByHand ? `${install} && ${family.makeInitrds}` : install;
   });
   return `The image is ${distribution.name}; ${instead}add to the Dockerfile:
