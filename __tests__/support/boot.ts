@@ -22,7 +22,8 @@ export async function bootImage(
   format: string,
   bus: keyof typeof DRIVES,
   until = /login: $/,
-  seconds = 240
+  seconds = 240,
+  network: 'none' | 'user' = 'none'
 ): Promise<string> {
   const drive = `file=${path.replaceAll(',', ',,')},format=${format},snapshot=on`
   const qemu = spawn(
@@ -40,7 +41,7 @@ export async function bootImage(
       'none',
       '-no-reboot',
       '-nic',
-      'none',
+      network,
       ...DRIVES[bus](drive)
     ],
     { stdio: ['ignore', 'pipe', 'pipe'] }
