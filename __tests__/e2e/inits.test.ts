@@ -32,7 +32,7 @@ test.each(INITS)(
     const witnessed = ['address 10.0.2.15', 'name server 10.0.2.3', 'root is written']
     const seen = readFileSync(run.outputs['serial-log'] ?? '', 'utf8')
     for (const words of witnessed) expect(seen).toContain(`witness: ${words}`)
-    expect(seen).toMatch(new RegExp(`^${target} login: ?$`, 'm'))
+    expect(seen).toContain(`${target} login: `)
     // QEMU's network of the boot check leads nowhere: by restrict=on its DHCP names no name server, and it answers no DNS.
     const booted = await bootImage(run.outputs.image ?? '', 'raw', 'virtio', /witness: done.*\n/, 180, 'user')
     for (const words of [...witnessed, 'getent hosts deb.debian.org'])
