@@ -45,24 +45,6 @@ test('the host name, and nothing of what the image or Docker has there', () => {
   expect(content(edits, 'etc/hosts')).toContain('127.0.0.1\tlocalhost\n127.0.1.1\tgiven\n')
 })
 
-test.each<[string, TreeSketch, Changes, unknown]>([
-  ['is for the DHCP client', { 'etc/resolv.conf': '' }, {}, '# Filled in by the DHCP client.\n'],
-  [
-    "is resolved's",
-    { 'etc/resolv.conf': '', 'usr/lib/systemd/systemd-resolved': 9 },
-    {},
-    { kind: 'link', path: 'etc/resolv.conf', target: '../run/systemd/resolve/stub-resolv.conf' }
-  ],
-  [
-    "is not resolved's without systemd",
-    { 'usr/lib/systemd/systemd-resolved': 9 },
-    { initSystem: 'sysvinit' },
-    '# Filled in by the DHCP client.\n'
-  ]
-])('resolv.conf %s', (_, tree, facts, expected) => {
-  expect(content(plan(tree, facts), 'etc/resolv.conf')).toEqual(expected)
-})
-
 test('machine ids are not shared', () => {
   const systemd = plan({ 'etc/machine-id': 'abc\n', 'var/lib/dbus/machine-id': 'abc\n' })
   expect(find(systemd, 'etc/machine-id')).toMatchObject({
