@@ -588,9 +588,9 @@ async function checkBoot(host, undo, options) {
     );
     return { accelerator: "tcg", timeout };
   };
-  const unusable = boot.accelerator === "tcg" ? null : await makeKvmUsable(host, undo);
+  const unusable2 = boot.accelerator === "tcg" ? null : await makeKvmUsable(host, undo);
   let pace = { accelerator: boot.accelerator === "tcg" ? "tcg" : "kvm", timeout: boot.timeout };
-  if (unusable !== null) pace = fallBack(unusable);
+  if (unusable2 !== null) pace = fallBack(unusable2);
   const results = [];
   for (const [i, devices] of machines.entries()) {
     if (machines.length > 1) {
@@ -1027,7 +1027,7 @@ var FindParser = class {
     names = "",
     inode = "",
     path = "",
-    link = ""
+    link2 = ""
   ]) {
     if (path === "") return;
     const first = Number(names) < 2 || kind === "d" || !this.#seen.has(inode);
@@ -1040,7 +1040,7 @@ var FindParser = class {
         uid: Number(uid),
         gid: Number(gid),
         size: Number(size),
-        link: kind === "l" ? link : null
+        link: kind === "l" ? link2 : null
       },
       Math.min(Number(blocks) * 512, roundToBlocks(Number(size))),
       first
@@ -1454,8 +1454,8 @@ function kernelCommandLine(plan, kernel, { serialConsole, kernelArgs }) {
     kernelArgs
   ].filter(Boolean).join(" ");
 }
-function syslinuxConfig(entries, options) {
-  const several = entries.length > 1;
+function syslinuxConfig(entries2, options) {
+  const several = entries2.length > 1;
   const lines = [
     ...options.serialConsole ? ["SERIAL 0 115200"] : [],
     ...several && options.menu ? ["UI menu.c32", "MENU TITLE Boot"] : [],
@@ -1464,7 +1464,7 @@ function syslinuxConfig(entries, options) {
     // In tenths of a second.
     ...several ? [`TIMEOUT ${MENU_SECONDS * 10}`] : []
   ];
-  entries.forEach(({ kernel, commandLine }, i) => {
+  entries2.forEach(({ kernel, commandLine }, i) => {
     lines.push("", `LABEL ${label(i)}`, `  MENU LABEL Linux ${kernel.version}`, `  LINUX /${kernel.path}`);
     if (kernel.initrd !== null) lines.push(`  INITRD /${kernel.initrd}`);
     lines.push(`  APPEND ${commandLine}`);
@@ -1726,10 +1726,10 @@ async function readExported(host, name, workDir) {
     const path = header.name.replace(/^(\.?\/)+/, "").replace(/\/$/, "");
     if (kind !== void 0 && path !== "") {
       const size = header.size ?? 0;
-      const link = kind === "l" ? header.linkname ?? "" : null;
+      const link2 = kind === "l" ? header.linkname ?? "" : null;
       const isFurtherName = header.type === "link";
       const { mode = 0, uid = 0, gid = 0 } = header;
-      const entry = { kind, mode, uid, gid, size: link?.length ?? size, link };
+      const entry = { kind, mode, uid, gid, size: link2?.length ?? size, link: link2 };
       if (size > free) {
         parser.destroy(
           new ActionError(
@@ -4307,6 +4307,304 @@ var Tail = class {
   }
 };
 
+// src/machine/inittab.ts
+var BOOT_SCRIPT = {
+  path: "usr/lib/docker-to-disk/boot",
+  content: `#!/bin/sh
+# Run first by BusyBox init. Most initrds hand over /proc, /sys and /dev; without one they are still to be mounted.
+PATH=/sbin:/usr/sbin:/bin:/usr/bin
+mounted() {
+    while read -r _ place _; do
+        [ "$place" = "$1" ] && return 0
+    done </proc/mounts
+    return 1
+}
+[ -r /proc/mounts ] || mount -t proc proc /proc
+mounted /sys || mount -t sysfs sysfs /sys
+mounted /dev || mount -t devtmpfs dev /dev
+mkdir -p /dev/pts /dev/shm
+mounted /dev/pts || mount -t devpts -o mode=620,gid=5 devpts /dev/pts
+mounted /dev/shm || mount -t tmpfs -o mode=1777,nosuid,nodev shm /dev/shm
+mount -o remount,rw /
+mount -a
+hostname -F /etc/hostname
+ifconfig lo up 2>/dev/null || ip link set lo up
+`
+};
+var readInittab = (text) => text.split("\n").flatMap((line) => parseLine(line) ?? []);
+function parseLine(line) {
+  const match = /^\s*([^#:\s]*):([^:]*):([^:]*):(.*)$/.exec(line);
+  if (!match) return null;
+  const [, id = "", runlevels = "", action = "", process2 = ""] = match;
+  return { id, runlevels, action: action.trim(), process: process2.trim() };
+}
+function hasPrompt(lines, tty) {
+  const isLasting = ({ action }) => /^(respawn|askfirst)$/.test(action);
+  return lines.filter(isLasting).some(({ id, process: process2 }) => id === tty || process2.split(/[\s/]+/).includes(tty));
+}
+function hasConsolePrompt(lines) {
+  const isPrompt = (process2) => /^-?\S*\b(sh|ash|bash|login)$|getty\s.*\s-(\s|$)/.test(process2);
+  return hasPrompt(lines, "console") || lines.some(
+    ({ id, action, process: process2 }) => id === "" && (action === "askfirst" || action === "respawn" && isPrompt(process2))
+  );
+}
+function sysvInittab(present, { getty, baud, serialConsole }) {
+  if (getty === null) return present;
+  const lines = readInittab(present);
+  const taken = new Set(lines.map(({ id }) => id));
+  const freeId2 = (...ids) => ids.find((id) => !taken.has(id)) ?? "dd01";
+  const added = [];
+  if (!hasPrompt(lines, "tty1")) added.push(`${freeId2("1", "tty1")}:2345:respawn:${getty} 38400 tty1`);
+  if (serialConsole && !hasPrompt(lines, "ttyS0") && !hasPrompt(lines, "console"))
+    added.push(`${freeId2("S0", "T0", "ttS0")}:2345:respawn:${getty} -L ${baud} ttyS0 vt100`);
+  return append(present, added);
+}
+function busyboxInittab(present, { getty, baud, serialConsole, openrc, exists }) {
+  const isDead = (line) => {
+    const [program = ""] = line?.process.split(/\s+/) ?? [];
+    return /^(sysinit|wait|once|shutdown)$/.test(line?.action ?? "") && program.startsWith("/") && !exists(program);
+  };
+  const kept = (present ?? "").split("\n").filter((line) => !isDead(parseLine(line))).join("\n");
+  const lines = readInittab(kept);
+  const has = (wanted) => lines.some(({ action }) => action === wanted);
+  const added = [];
+  if (!has("sysinit")) {
+    const script = present === null && exists("/etc/init.d/rcS") ? ["::sysinit:/etc/init.d/rcS"] : [];
+    if (openrc !== null)
+      added.push(`::sysinit:${openrc} sysinit`, `::sysinit:${openrc} boot`, `::wait:${openrc} default`);
+    else added.push(`::sysinit:/${BOOT_SCRIPT.path}`, ...script);
+    if (!has("ctrlaltdel")) added.push("::ctrlaltdel:reboot");
+    if (!has("shutdown"))
+      added.push(openrc === null ? "::shutdown:umount -a -r" : `::shutdown:${openrc} shutdown`);
+  }
+  if (getty !== null) {
+    if (!hasPrompt(lines, "tty1")) added.push(`tty1::respawn:${getty} 38400 tty1`);
+    if (serialConsole && !hasPrompt(lines, "ttyS0") && !hasConsolePrompt(lines))
+      added.push(`ttyS0::respawn:${getty} -L ${baud} ttyS0 vt100`);
+  }
+  return append(kept, added);
+}
+var append = (text, lines) => lines.length === 0 ? text : `${text.trim() === "" ? "" : text.replace(/\n*$/, "\n")}${lines.join("\n")}
+`;
+
+// src/machine/programs.ts
+var FOLDERS = ["usr/local/sbin", "usr/local/bin", "sbin", "usr/sbin", "bin", "usr/bin"];
+function findProgram(draft, ...names) {
+  for (const name of names) {
+    const folder = FOLDERS.find((folder2) => draft.kind(`${folder2}/${name}`) === "f");
+    if (folder !== void 0) return `/${folder}/${name}`;
+  }
+  return null;
+}
+function isBusybox(draft, path) {
+  const real = draft.index.resolve(path.slice(1));
+  return real !== null && /(^|\/)busybox[^/]*$/.test(real);
+}
+
+// src/machine/systemd.ts
+var SETTINGS = "etc/systemd/system";
+var UNIT_FOLDERS = ["usr/lib/systemd/system", "lib/systemd/system"];
+var NEEDED_UNITS = [
+  "dev-hugepages.mount",
+  "getty.target",
+  "proc-sys-fs-binfmt_misc.automount",
+  "sys-fs-fuse-connections.mount",
+  "systemd-journal-flush.service",
+  "systemd-journald-dev-log.socket",
+  "systemd-journald.service",
+  "systemd-journald.socket",
+  "systemd-logind.service",
+  "systemd-machine-id-commit.service",
+  "systemd-modules-load.service",
+  "systemd-random-seed.service",
+  "systemd-remount-fs.service",
+  "systemd-sysctl.service",
+  "systemd-tmpfiles-setup-dev.service",
+  "systemd-tmpfiles-setup.service",
+  "systemd-udev-trigger.service",
+  "systemd-udevd-control.socket",
+  "systemd-udevd-kernel.socket",
+  "systemd-udevd.service",
+  "systemd-user-sessions.service"
+];
+var NEEDED_WANTS = [
+  [
+    "sysinit.target",
+    [
+      "systemd-journal-flush.service",
+      "systemd-journald.service",
+      "systemd-machine-id-commit.service",
+      "systemd-modules-load.service",
+      "systemd-random-seed.service",
+      "systemd-sysctl.service",
+      "systemd-tmpfiles-setup-dev.service",
+      "systemd-tmpfiles-setup.service",
+      "systemd-udev-trigger.service",
+      "systemd-udevd.service"
+    ]
+  ],
+  [
+    "sockets.target",
+    [
+      "systemd-journald-dev-log.socket",
+      "systemd-journald.socket",
+      "systemd-udevd-control.socket",
+      "systemd-udevd-kernel.socket"
+    ]
+  ],
+  ["multi-user.target", ["getty.target", "systemd-logind.service", "systemd-user-sessions.service"]]
+];
+function planUnits(draft) {
+  for (const unit of NEEDED_UNITS) {
+    if (isMasked(draft, unit)) draft.remove(`${SETTINGS}/${unit}`);
+  }
+  for (const [target, units] of NEEDED_WANTS) {
+    for (const unit of units) {
+      const isWanted = [SETTINGS, ...UNIT_FOLDERS].some(
+        (folder) => draft.entry(`${folder}/${target}.wants/${unit}`) !== null
+      );
+      if (!isWanted) link(draft, unit, target);
+    }
+  }
+}
+var hasUnit = (draft, unit) => unitPath(draft, unit) !== null;
+function isMasked(draft, unit) {
+  const entry = draft.entry(`${SETTINGS}/${unit}`);
+  return entry?.kind === "l" && entry.link === "/dev/null" || entry?.kind === "f" && entry.size === 0;
+}
+var isUsable = (draft, unit) => hasUnit(draft, unit) && !isMasked(draft, unit);
+function isEnabled(draft, unit) {
+  if (!isUsable(draft, unit)) return false;
+  return [SETTINGS, ...UNIT_FOLDERS].some(
+    (folder) => draft.list(folder).some((name) => /\.(wants|requires)$/.test(name) && draft.entry(`${folder}/${name}/${unit}`) !== null)
+  );
+}
+function enable(draft, unit, target, aliases = []) {
+  if (isEnabled(draft, unit)) return;
+  link(draft, unit, target);
+  const path = unitPath(draft, unit);
+  for (const alias of aliases) {
+    if (path !== null && draft.entry(`${SETTINGS}/${alias}`) === null)
+      draft.link(`${SETTINGS}/${alias}`, `/${path}`);
+  }
+}
+function link(draft, unit, target) {
+  const path = unitPath(draft, unit);
+  if (path !== null) draft.link(`${SETTINGS}/${target}.wants/${unit}`, `/${path}`);
+}
+function unitPath(draft, unit) {
+  const file = unit.replace(/@[^.]+\./, "@.");
+  const folder = [SETTINGS, ...UNIT_FOLDERS].find((folder2) => {
+    const entry = draft.entry(`${folder2}/${file}`);
+    return entry?.kind === "f" && (folder2 !== SETTINGS || entry.size > 0);
+  });
+  return folder === void 0 ? null : `${folder}/${file}`;
+}
+
+// src/machine/consoles.ts
+var RUNIT_SERIAL = "etc/sv/getty-ttyS0/run";
+var CONSOLES_TEXTS = ["etc/inittab", "etc/securetty", RUNIT_SERIAL];
+var BAUD = 115200;
+var findGetty = (draft) => findProgram(draft, "getty", "agetty");
+function planConsoles(draft, facts) {
+  const { system, program } = facts.init;
+  if (system === "other") return;
+  if (findGetty(draft) === null || findProgram(draft, "login") === null) {
+    draft.warn(
+      "The image has no getty or no login program: nobody can log in at its consoles. Install them: util-linux and login on Debian and Ubuntu, util-linux elsewhere."
+    );
+  }
+  if (system === "systemd") planSystemd(draft);
+  else if (system === "runit") planRunit(draft, facts);
+  else if (system === "openrc" && program.endsWith("/openrc-init")) planOpenrcInit(draft, facts);
+  else planInittab(draft, facts);
+  if (system === "openrc") planRunlevels(draft);
+  if (facts.serialConsole && system !== "systemd") planSecuretty(draft);
+}
+function planSystemd(draft) {
+  planUnits(draft);
+  if (isUsable(draft, "getty@tty1.service")) enable(draft, "getty@tty1.service", "getty.target");
+}
+function planInittab(draft, { init, serialConsole }) {
+  const isBusybox2 = /(^|\/)busybox[^/]*$/.test(init.program);
+  const getty = findGetty(draft);
+  const present = draft.text("etc/inittab");
+  const options = { getty, baud: BAUD, serialConsole, openrc: findProgram(draft, "openrc") };
+  const exists = (path) => draft.kind(path.slice(1)) !== null;
+  const wanted = isBusybox2 ? busyboxInittab(present, { ...options, exists }) : (
+    // Without one of its own, sysvinit has no script to run either: there is nothing to add a prompt to.
+    present === null ? null : sysvInittab(present, options)
+  );
+  if (wanted === null || wanted === present) return;
+  draft.write("etc/inittab", wanted);
+  if (readInittab(wanted).some(({ process: process2 }) => process2 === `/${BOOT_SCRIPT.path}`))
+    draft.write(BOOT_SCRIPT.path, BOOT_SCRIPT.content, { mode: 493 });
+}
+function planOpenrcInit(draft, { serialConsole }) {
+  if (draft.kind("etc/init.d/agetty") !== "f") return;
+  for (const tty of serialConsole ? ["tty1", "ttyS0"] : ["tty1"]) {
+    const service = `agetty.${tty}`;
+    if (isInRunlevel(draft, service)) continue;
+    if (draft.entry(`etc/init.d/${service}`) === null) draft.link(`etc/init.d/${service}`, "agetty");
+    draft.link(`etc/runlevels/default/${service}`, `/etc/init.d/${service}`);
+    if (tty === "ttyS0" && draft.entry(`etc/conf.d/${service}`) === null)
+      draft.write(`etc/conf.d/${service}`, `agetty_options="-L"
+baud="${BAUD}"
+term_type="vt100"
+`);
+  }
+}
+var ALPINE_RUNLEVELS = [
+  ["sysinit", ["devfs", "dmesg", "mdev", "hwdrivers"]],
+  [
+    "boot",
+    [
+      ...["modules", "hwclock", "swap", "hostname", "sysctl", "bootmisc", "syslog", "seedrng", "urandom"],
+      // Not made by `need` of others: without them the root filesystem is neither checked nor remounted writable.
+      ...["root", "fsck", "localmount"]
+    ]
+  ],
+  ["shutdown", ["killprocs", "savecache", "mount-ro"]]
+];
+function planRunlevels(draft) {
+  if (draft.list("etc/runlevels/sysinit").length > 0) return;
+  for (const [level, services] of ALPINE_RUNLEVELS) {
+    for (const service of services) {
+      if (draft.kind(`etc/init.d/${service}`) === "f" && !isInRunlevel(draft, service))
+        draft.link(`etc/runlevels/${level}/${service}`, `/etc/init.d/${service}`);
+    }
+  }
+}
+var isInRunlevel = (draft, service) => draft.list("etc/runlevels").some((level) => draft.entry(`etc/runlevels/${level}/${service}`) !== null);
+var RUNIT_SERVICES = "etc/runit/runsvdir/default";
+function planRunit(draft, { serialConsole }) {
+  const getty = findGetty(draft);
+  for (const tty of serialConsole ? ["tty1", "ttyS0"] : ["tty1"]) {
+    const names = [`getty-${tty}`, `agetty-${tty}`];
+    const isThere = names.flatMap((name) => [name, `.${name}`]).some((name) => draft.entry(`${RUNIT_SERVICES}/${name}`) !== null);
+    if (!isThere) {
+      const service = names.find((name) => draft.kind(`etc/sv/${name}/run`) === "f");
+      if (service === void 0 && getty === null) continue;
+      if (service === void 0) {
+        const line = tty === "ttyS0" ? `-L ${BAUD} ttyS0 vt100` : "38400 tty1 linux";
+        draft.write(`etc/sv/getty-${tty}/run`, `#!/bin/sh
+exec ${getty} ${line}
+`, { mode: 493 });
+      }
+      draft.link(`${RUNIT_SERVICES}/${service ?? `getty-${tty}`}`, `/etc/sv/${service ?? `getty-${tty}`}`);
+    }
+  }
+  const script = serialConsole ? draft.text(RUNIT_SERIAL) : null;
+  const faster = script?.replace(/^(\s*exec\s+\S*getty\s.*)\b9600\b/m, `$1${BAUD}`);
+  if (faster !== void 0 && faster !== script) draft.write(RUNIT_SERIAL, faster);
+}
+function planSecuretty(draft) {
+  const present = draft.text("etc/securetty");
+  if (present === null || /^ttyS0$/m.test(present)) return;
+  draft.write("etc/securetty", `${present.replace(/\n*$/, "\n")}ttyS0
+`);
+}
+
 // src/machine/draft.ts
 var LARGEST_TEXT = 1 << 20;
 async function readTexts({ index, read }, paths) {
@@ -4365,7 +4663,7 @@ var Draft = class {
   /** Writes a file; a string holds one byte a character. */
   write(path, content, status = {}) {
     const before = this.#edits.get(path);
-    const present = before?.kind === "file" ? before : this.entry(path);
+    const present = before?.kind === "file" ? before : this.index.entry(this.index.resolve(path) ?? "");
     const { mode = 420, uid = 0, gid = 0 } = { ...isRegular(present) ? present : {}, ...status };
     this.#edits.set(path, { kind: "file", path, content, mode, uid, gid });
   }
@@ -4430,17 +4728,637 @@ function planDevices2(draft) {
   if (draft.entry("dev/null")?.kind !== "c") draft.device("dev/null", { major: 1, minor: 3, mode: 438 });
 }
 
+// src/distro/family.ts
+function packagesFor(family, part, at) {
+  const reached = (version) => at.version === "" || compareVersions(at.version, version) >= 0;
+  return family.packages[part].filter(
+    ({ since, until, kernel, init, withoutSystemd, ids }) => (since === void 0 || reached(since)) && (until === void 0 || !reached(until)) && (kernel === void 0 || kernel === at.kernel) && (init === void 0 || init === at.init) && (withoutSystemd === void 0 || at.init !== "systemd") && (ids === void 0 || ids.includes(at.id))
+  ).map(({ name }) => name);
+}
+var dockerfileLine = (family, part, { id, version }) => `RUN ${family.install(packagesFor(family, part, { id, version, kernel: "generic", init: family.init }).join(" "))}`;
+var DISK_DRIVERS2 = [
+  "virtio_blk",
+  "virtio_pci",
+  "virtio_scsi",
+  "ahci",
+  "sd_mod",
+  "nvme",
+  "usb_storage",
+  "uas",
+  "xhci_pci",
+  "ext4"
+];
+var forEachKernel = (command) => `for modules in /lib/modules/*/modules.dep; do version="$(basename "$(dirname "$modules")")"; ${command}; done`;
+var dracut = (initrd) => forEachKernel(
+  [
+    `[ -e "${initrd}" ] && continue`,
+    "drivers=",
+    `for driver in ${DISK_DRIVERS2.join(" ")}; do if modinfo -k "$version" "$driver" >/dev/null 2>&1; then drivers="$drivers $driver"; fi; done`,
+    `dracut --force --no-hostonly --add-drivers "$drivers" --kver "$version" "${initrd}"`
+  ].join("; ")
+);
+
+// src/distro/families/alpine.ts
+var alpine = {
+  name: "Alpine",
+  ids: ["alpine"],
+  init: "openrc",
+  manager: "sbin/apk",
+  packages: {
+    kernel: [
+      { name: "linux-virt", kernel: "cloud" },
+      { name: "linux-lts", kernel: "generic" },
+      // Without it linux-lts brings the firmware of every device, half a gigabyte.
+      { name: "linux-firmware-none", kernel: "generic" },
+      { name: "e2fsprogs" }
+    ],
+    initrd: [{ name: "mkinitfs" }],
+    init: [
+      { name: "openrc" },
+      { name: "busybox-openrc", since: "3.17" },
+      { name: "busybox-mdev-openrc", since: "3.17" },
+      { name: "busybox-initscripts", until: "3.17" }
+    ],
+    network: [{ name: "busybox" }],
+    login: [{ name: "busybox" }],
+    sudo: [{ name: "doas" }],
+    ssh: [{ name: "openssh" }]
+  },
+  install: (packages) => `apk add --no-cache ${packages}`,
+  // Its default features hold virtio, AHCI (ata), NVMe and USB storage.
+  makeInitrds: forEachKernel(
+    'flavour="$(echo "$version" | sed "s/.*-//")"; [ -e "/boot/initramfs-$flavour" ] || mkinitfs -o "/boot/initramfs-$flavour" "$version"'
+  ),
+  initrdsByHand: false,
+  kernelNames: [/^vmlinuz-(.+)$/],
+  initrdNames: (flavour) => [`initramfs-${flavour}`]
+};
+
+// src/distro/families/arch.ts
+var arch = {
+  name: "Arch",
+  ids: ["arch"],
+  init: "systemd",
+  manager: "usr/bin/pacman",
+  packages: {
+    // One kernel for all: there is no smaller one.
+    kernel: [{ name: "linux" }, { name: "mkinitcpio" }],
+    initrd: [{ name: "mkinitcpio" }],
+    init: [{ name: "systemd" }, { name: "systemd-sysvcompat" }],
+    network: [{ name: "systemd" }],
+    login: [{ name: "util-linux" }, { name: "shadow" }],
+    sudo: [{ name: "sudo" }],
+    ssh: [{ name: "openssh" }]
+  },
+  // Arch knows no partial upgrade: what is new may need newer versions of what is there.
+  install: (packages) => `pacman -Syu --noconfirm --needed ${packages}`,
+  // The hook autodetect would leave out all that the build host does not have.
+  makeInitrds: forEachKernel(
+    'name="$(cat "/lib/modules/$version/pkgbase")"; mkinitcpio -S autodetect -k "$version" -g "/boot/initramfs-$name.img"'
+  ),
+  initrdsByHand: true,
+  kernelNames: [/^vmlinuz-(linux.*)$/],
+  initrdNames: (name) => [`initramfs-${name}.img`]
+};
+
+// src/distro/families/debian.ts
+var apt = {
+  manager: "usr/bin/apt-get",
+  install: (packages) => `apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ${packages}`,
+  makeInitrds: forEachKernel('[ -e "/boot/initrd.img-$version" ] || update-initramfs -c -k "$version"'),
+  initrdsByHand: false,
+  kernelNames: [/^vmlinuz-(\d.*)$/],
+  initrdNames: (version) => [`initrd.img-${version}`]
+};
+var login = [{ name: "login" }, { name: "util-linux" }];
+var debian = {
+  ...apt,
+  name: "Debian",
+  ids: ["debian"],
+  init: "systemd",
+  packages: {
+    kernel: [
+      { name: "linux-image-cloud-amd64", kernel: "cloud" },
+      { name: "linux-image-amd64", kernel: "generic" }
+    ],
+    initrd: [{ name: "initramfs-tools" }],
+    init: [{ name: "systemd-sysv" }],
+    network: [
+      // Part of the package systemd before.
+      { name: "systemd-resolved", since: "12", init: "systemd" },
+      { name: "dbus", init: "systemd" },
+      { name: "ifupdown", withoutSystemd: true },
+      { name: "isc-dhcp-client", until: "13", withoutSystemd: true },
+      { name: "dhcpcd-base", since: "13", withoutSystemd: true }
+    ],
+    login,
+    sudo: [{ name: "sudo" }],
+    ssh: [{ name: "openssh-server" }]
+  }
+};
+var kali = { ...debian, name: "Kali", ids: ["kali"] };
+var devuan = {
+  ...debian,
+  name: "Devuan",
+  ids: ["devuan"],
+  init: "sysvinit",
+  packages: { ...debian.packages, init: [{ name: "sysvinit-core" }] }
+};
+var ubuntu = {
+  ...apt,
+  name: "Ubuntu",
+  ids: ["ubuntu"],
+  init: "systemd",
+  packages: {
+    kernel: [
+      { name: "linux-image-virtual", kernel: "cloud" },
+      { name: "linux-image-generic", kernel: "generic" },
+      // Only recommended by Ubuntu's kernels: without it there would be no initrd.
+      { name: "initramfs-tools" }
+    ],
+    initrd: [{ name: "initramfs-tools" }],
+    init: [{ name: "systemd-sysv" }],
+    network: [
+      { name: "systemd-resolved", since: "22.10", init: "systemd" },
+      { name: "dbus", init: "systemd" },
+      { name: "ifupdown", withoutSystemd: true },
+      { name: "isc-dhcp-client", withoutSystemd: true }
+    ],
+    login,
+    sudo: [{ name: "sudo" }],
+    ssh: [{ name: "openssh-server" }]
+  }
+};
+
+// src/distro/families/fedora.ts
+var ENTERPRISE = ["rhel", "centos", "rocky", "almalinux", "ol"];
+var fedora = {
+  name: "Fedora",
+  ids: ["fedora", ...ENTERPRISE],
+  init: "systemd",
+  manager: "usr/bin/dnf",
+  packages: {
+    kernel: [
+      { name: "kernel-core", kernel: "cloud" },
+      { name: "kernel", kernel: "generic" },
+      { name: "dracut" },
+      { name: "kmod" },
+      { name: "e2fsprogs" }
+    ],
+    initrd: [{ name: "dracut" }, { name: "kmod" }, { name: "e2fsprogs" }],
+    init: [{ name: "systemd" }, { name: "systemd-udev" }],
+    network: [
+      { name: "systemd-networkd", ids: ["fedora"] },
+      { name: "systemd-resolved", ids: ["fedora"] },
+      { name: "NetworkManager", ids: ENTERPRISE }
+    ],
+    login: [{ name: "util-linux" }, { name: "passwd", ids: ENTERPRISE, until: "10" }],
+    sudo: [{ name: "sudo" }],
+    ssh: [{ name: "openssh-server" }]
+  },
+  install: (packages) => `dnf install -y --setopt=install_weak_deps=False ${packages}`,
+  makeInitrds: dracut("/boot/initramfs-$version.img"),
+  // Installing a kernel in a container makes none, or one for the build host below /boot/MACHINE-ID.
+  initrdsByHand: true,
+  kernelNames: [/^vmlinuz-(\d.*)$/],
+  initrdNames: (version) => [`initramfs-${version}.img`]
+};
+
+// src/distro/families/opensuse.ts
+var opensuse = {
+  name: "openSUSE",
+  ids: ["opensuse", "opensuse-leap", "opensuse-tumbleweed", "suse", "sles"],
+  init: "systemd",
+  manager: "usr/bin/zypper",
+  packages: {
+    kernel: [
+      { name: "kernel-default-base", kernel: "cloud" },
+      { name: "kernel-default", kernel: "generic" },
+      { name: "dracut" },
+      { name: "kmod" },
+      { name: "e2fsprogs" }
+    ],
+    initrd: [{ name: "dracut" }, { name: "kmod" }, { name: "e2fsprogs" }],
+    init: [{ name: "systemd" }, { name: "udev" }],
+    // systemd-networkd and -resolved.
+    network: [{ name: "systemd-network" }],
+    login: [{ name: "util-linux" }, { name: "util-linux-systemd" }, { name: "shadow" }],
+    sudo: [{ name: "sudo" }],
+    ssh: [{ name: "openssh" }]
+  },
+  install: (packages) => `zypper --non-interactive install --no-recommends ${packages}`,
+  makeInitrds: dracut("/boot/initrd-$version"),
+  initrdsByHand: true,
+  kernelNames: [/^vmlinuz-(\d.*)$/],
+  initrdNames: (version) => [`initrd-${version}`, `initrd-${version}.img`]
+};
+
+// src/distro/families.ts
+var FAMILIES = [debian, ubuntu, kali, devuan, alpine, fedora, arch, opensuse];
+function familyOf(distribution) {
+  for (const id of [distribution.id, ...distribution.like]) {
+    const family = FAMILIES.find((candidate) => candidate.ids.includes(id));
+    if (family) return family;
+  }
+  return null;
+}
+
+// src/machine/udhcpc.ts
+var UDHCPC = {
+  path: "usr/lib/docker-to-disk/dhcp",
+  content: `#!/bin/sh
+# DHCP on the first wired interface.
+PATH=/sbin:/usr/sbin:/bin:/usr/bin
+wired() {
+    for interface in /sys/class/net/*; do
+        # A device behind it, an Ethernet address (ARPHRD_ETHER), no radio.
+        [ -e "$interface/device" ] && [ "$(cat "$interface/type")" = 1 ] || continue
+        [ -e "$interface/wireless" ] || [ -e "$interface/phy80211" ] || return 0
+    done
+    return 1
+}
+until wired; do
+    # The driver may be a module that nothing has loaded yet.
+    find /sys/devices -name modalias -exec cat {} + 2>/dev/null | sort -u | xargs modprobe -a -b -q 2>/dev/null
+    wired || sleep 2
+done
+interface=\${interface##*/}
+ip link set "$interface" up 2>/dev/null || ifconfig "$interface" up
+script=/usr/share/udhcpc/default.script
+[ -e "$script" ] || script=/usr/lib/docker-to-disk/lease
+# Its messages would break the login prompt.
+exec udhcpc -f -R -i "$interface" -s "$script" </dev/null >/dev/null 2>&1
+`
+};
+var UDHCPC_LEASE = {
+  path: "usr/lib/docker-to-disk/lease",
+  content: `#!/bin/sh
+# Sets what udhcpc was given; see https://udhcp.busybox.net/README.udhcpc
+PATH=/sbin:/usr/sbin:/bin:/usr/bin
+case "$1" in
+deconfig)
+    ifconfig "$interface" 0.0.0.0
+    ;;
+bound | renew)
+    ifconfig "$interface" "$ip" \${subnet:+netmask "$subnet"} \${broadcast:+broadcast "$broadcast"}
+    for gateway in $router; do
+        route add default gw "$gateway" dev "$interface" 2>/dev/null
+    done
+    {
+        [ -z "$domain" ] || echo "search $domain"
+        for server in $dns; do
+            echo "nameserver $server"
+        done
+    } >/etc/resolv.conf
+    ;;
+esac
+`
+};
+var NAME_SERVERS = {
+  path: "usr/lib/docker-to-disk/name-servers",
+  // The state file is what libsystemd's sd-network reads, resolved among others.
+  script: `#!/bin/sh
+# Copies the name servers that systemd-networkd was given to /etc/resolv.conf.
+state=/run/systemd/netif/state
+[ -r "$state" ] || exit 0
+while IFS== read -r key value; do
+    [ "$key" = DNS ] || continue
+    for server in $value; do
+        echo "nameserver $server"
+    done
+done <"$state" >/etc/resolv.conf
+`,
+  units: {
+    "network-name-servers.path": `[Unit]
+Description=Watch for name servers of systemd-networkd
+
+[Path]
+PathChanged=/run/systemd/netif/state
+
+[Install]
+WantedBy=multi-user.target
+`,
+    "network-name-servers.service": `[Unit]
+Description=Name servers of systemd-networkd
+After=systemd-networkd.service
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh /usr/lib/docker-to-disk/name-servers
+
+[Install]
+WantedBy=multi-user.target
+`
+  }
+};
+
 // src/machine/network.ts
-function planNetwork(draft, { init }) {
-  const hasResolved = ["usr/lib/systemd/systemd-resolved", "lib/systemd/systemd-resolved"].some(
-    (file) => draft.kind(file) === "f"
+var INTERFACES = "etc/network/interfaces";
+var NETWORK_TEXTS = [INTERFACES, "etc/inittab", "etc/init.d/rcS"];
+function planNetwork(draft, facts) {
+  const client = facts.network === "none" ? null : chooseClient(draft, facts);
+  if (client !== null && !isConfigured(draft, client)) configure(draft, facts, client);
+  if (client !== null) start(draft, facts, client);
+  if (facts.network === "dhcp" && client === null) draft.warn(noClient(facts));
+  planResolver(draft, facts, client);
+}
+function noClient({ distribution, init }) {
+  if (init.system === "other")
+    return `The network is left alone: ${init.path} is no init that is known. It has to bring the network up itself.`;
+  const packages = {
+    Debian: init.system === "systemd" ? "systemd-resolved" : "ifupdown with isc-dhcp-client or dhcpcd-base",
+    Ubuntu: "netplan.io and systemd-resolved",
+    Alpine: "alpine-base",
+    Fedora: "NetworkManager",
+    Arch: "systemd",
+    openSUSE: "NetworkManager"
+  };
+  const named = packages[familyOf(distribution)?.name ?? ""] ?? "dhcpcd";
+  return `The machine has no network: nothing in the image can ask for an address by DHCP. Install ${named}, or set network to none.`;
+}
+var dhcpProgram = (draft) => findProgram(draft, "dhclient", "dhcpcd", "udhcpc");
+function hasIfupdown(draft) {
+  const ifup = findProgram(draft, "ifup");
+  const isDebians = ["usr/lib/ifupdown", "lib/ifupdown"].some((folder) => draft.kind(folder) === "d");
+  return ifup !== null && isDebians && !isBusybox(draft, ifup);
+}
+function chooseClient(draft, { init }) {
+  const canIfupdown = hasIfupdown(draft) && dhcpProgram(draft) !== null;
+  switch (init.system) {
+    case "systemd":
+      if (findProgram(draft, "netplan") !== null) return "netplan";
+      if (isUsable(draft, "NetworkManager.service")) return "NetworkManager";
+      if (isEnabled(draft, "systemd-networkd.service")) return "networkd";
+      if (isEnabled(draft, "dhcpcd.service")) return "dhcpcd";
+      if (canIfupdown && isUsable(draft, "networking.service")) return "ifupdown";
+      if (isUsable(draft, "systemd-networkd.service")) return "networkd";
+      return isUsable(draft, "dhcpcd.service") ? "dhcpcd" : null;
+    case "openrc":
+      if (draft.kind("etc/init.d/dhcpcd") === "f" && isInRunlevel(draft, "dhcpcd")) return "dhcpcd";
+      if (draft.kind("etc/init.d/networking") === "f") {
+        if (canIfupdown) return "ifupdown";
+        if (!hasIfupdown(draft) && findProgram(draft, "ifup") !== null) return "ifup";
+      }
+      return draft.kind("etc/init.d/dhcpcd") === "f" ? "dhcpcd" : null;
+    case "sysvinit":
+      if (isInRc(draft, "dhcpcd")) return "dhcpcd";
+      return canIfupdown ? "ifupdown" : null;
+    case "runit":
+      if (draft.entry(`${RUNIT_SERVICES}/dhcpcd`) !== null || isInRc(draft, "dhcpcd")) return "dhcpcd";
+      if (canIfupdown) return "ifupdown";
+      return draft.kind("etc/sv/dhcpcd/run") === "f" ? "dhcpcd" : null;
+    case "busybox":
+      return findProgram(draft, "udhcpc") === null ? null : "udhcpc";
+    default:
+      return null;
+  }
+}
+var isInRc = (draft, script) => ["S", "2", "3", "4", "5"].some(
+  (level) => draft.list(`etc/rc${level}.d`).some((name) => /^S\d+/.test(name) && name.replace(/^S\d+/, "") === script)
+);
+function isConfigured(draft, client) {
+  const holds = (folder, names) => draft.list(folder).some((name) => names.test(name));
+  switch (client) {
+    case "netplan":
+      return holds("etc/netplan", /\.yaml$/) || holds("etc/systemd/network", /\.network$/);
+    case "networkd":
+      return holds("etc/systemd/network", /\.network$/) || holds("usr/local/lib/systemd/network", /\.network$/);
+    case "ifupdown":
+    case "ifup":
+      return /^\s*iface\s+(?!lo\s)\S/m.test(draft.text(INTERFACES) ?? "") || holds("etc/network/interfaces.d", /^[^.]/);
+    case "udhcpc":
+      return ["etc/inittab", "etc/init.d/rcS"].some(
+        (path) => /^[^#\n]*\b(udhcpc|ifup|dhcpcd)\b/m.test(draft.text(path) ?? "")
+      );
+    default:
+      return true;
+  }
+}
+var NETWORKD = `# Written by docker-to-disk: DHCP on the wired interfaces.
+[Match]
+Name=en* eth*
+
+[Network]
+DHCP=yes
+`;
+var waitOnline = (program) => `[Service]
+ExecStart=
+ExecStart=/${program} --any --timeout=30
+`;
+var netplan = (renderer) => `# Written by docker-to-disk: DHCP on the wired interfaces.
+network:
+  version: 2
+  renderer: ${renderer}
+  ethernets:
+    wired:
+      match:
+        name: "e*"
+      dhcp4: true
+      dhcp6: true
+`;
+function configure(draft, { init }, client) {
+  switch (client) {
+    case "netplan": {
+      const renderer = isUsable(draft, "systemd-networkd.service") ? "networkd" : "NetworkManager";
+      draft.write("etc/netplan/80-dhcp.yaml", netplan(renderer), { mode: 384 });
+      break;
+    }
+    case "networkd": {
+      draft.write("etc/systemd/network/80-dhcp.network", NETWORKD);
+      const waiter = ["usr/lib/systemd", "lib/systemd"].map((folder) => `${folder}/systemd-networkd-wait-online`).find((path) => draft.kind(path) === "f");
+      const settings = "etc/systemd/system/systemd-networkd-wait-online.service.d";
+      if (waiter !== void 0 && draft.list(settings).length === 0)
+        draft.write(`${settings}/any.conf`, waitOnline(waiter));
+      break;
+    }
+    case "ifupdown":
+      addInterfaces(draft, "auto /e[nt]*/1=wired\niface wired inet dhcp\n");
+      break;
+    case "ifup":
+      addInterfaces(draft, "auto eth0\niface eth0 inet dhcp\n");
+      break;
+    case "udhcpc":
+      if (init.system === "busybox") {
+        draft.write(UDHCPC.path, UDHCPC.content, { mode: 493 });
+        if (draft.kind("usr/share/udhcpc/default.script") !== "f")
+          draft.write(UDHCPC_LEASE.path, UDHCPC_LEASE.content, { mode: 493 });
+        const inittab = draft.text("etc/inittab") ?? "";
+        draft.write("etc/inittab", `${inittab.replace(/\n*$/, "\n")}::respawn:/${UDHCPC.path}
+`);
+      }
+  }
+}
+function addInterfaces(draft, stanza) {
+  const present = draft.text(INTERFACES) ?? "";
+  const loopback = /^\s*iface\s+lo\s/m.test(present) ? "" : "auto lo\niface lo inet loopback\n\n";
+  const kept = present.trim() === "" ? "" : `${present.replace(/\n*$/, "\n")}
+`;
+  draft.write(
+    INTERFACES,
+    `${kept}# Written by docker-to-disk: DHCP on the first wired interface.
+${loopback}${stanza}`
   );
-  if (init.system === "systemd" && hasResolved)
-    draft.link("etc/resolv.conf", "../run/systemd/resolve/stub-resolv.conf");
-  else draft.write("etc/resolv.conf", "# Filled in by the DHCP client.\n", { mode: 420 });
+}
+function start(draft, { init }, client) {
+  if (init.system === "systemd") startUnit(draft, client);
+  if (init.system === "openrc" && client !== "udhcpc") {
+    const service = client === "dhcpcd" ? "dhcpcd" : "networking";
+    if (!isInRunlevel(draft, service))
+      draft.link(
+        `etc/runlevels/${service === "networking" ? "boot" : "default"}/${service}`,
+        `/etc/init.d/${service}`
+      );
+  }
+  if (init.system === "runit" && client === "dhcpcd" && !isInRc(draft, "dhcpcd")) {
+    if (draft.entry(`${RUNIT_SERVICES}/dhcpcd`) === null)
+      draft.link(`${RUNIT_SERVICES}/dhcpcd`, "/etc/sv/dhcpcd");
+  }
+}
+function startUnit(draft, client) {
+  const enableUsable = (unit, target, aliases = []) => {
+    if (isUsable(draft, unit)) enable(draft, unit, target, aliases);
+  };
+  switch (client) {
+    case "NetworkManager":
+      enableUsable("NetworkManager.service", "multi-user.target");
+      enableUsable("NetworkManager-wait-online.service", "network-online.target");
+      break;
+    case "networkd":
+      enableUsable("systemd-networkd.service", "multi-user.target", ["dbus-org.freedesktop.network1.service"]);
+      enableUsable("systemd-networkd.socket", "sockets.target");
+      enableUsable("systemd-networkd-wait-online.service", "network-online.target");
+      break;
+    case "ifupdown":
+      enableUsable("networking.service", "multi-user.target");
+      break;
+    case "dhcpcd":
+      enableUsable("dhcpcd.service", "multi-user.target");
+  }
+}
+function planResolver(draft, { init, network: network2 }, client) {
+  const resolved = "systemd-resolved.service";
+  const isNetworkd = client === "networkd" || client === "netplan";
+  if (init.system === "systemd" && isUsable(draft, resolved)) {
+    if (isNetworkd) enable(draft, resolved, "multi-user.target", ["dbus-org.freedesktop.resolve1.service"]);
+    if (isNetworkd || isEnabled(draft, resolved) && tellsResolved(draft, client)) {
+      draft.link("etc/resolv.conf", "../run/systemd/resolve/stub-resolv.conf");
+      return;
+    }
+  } else if (isNetworkd && hasUnit(draft, "systemd-networkd.service")) planNameServers(draft);
+  draft.write(
+    "etc/resolv.conf",
+    network2 === "none" ? "# Name servers are up to the configuration of the network.\n" : "# Filled in by the DHCP client.\n",
+    { mode: 420 }
+  );
+}
+function tellsResolved(draft, client) {
+  if (client !== "ifupdown" && client !== "dhcpcd") return true;
+  const isDhclient = client === "ifupdown" && findProgram(draft, "dhclient") !== null;
+  return isDhclient ? draft.kind("etc/dhcp/dhclient-enter-hooks.d/resolved") === "f" : findProgram(draft, "resolvconf") !== null;
+}
+function planNameServers(draft) {
+  draft.write(NAME_SERVERS.path, NAME_SERVERS.script, { mode: 493 });
+  for (const [name, content] of Object.entries(NAME_SERVERS.units)) {
+    draft.write(`etc/systemd/system/${name}`, content);
+    draft.link(`etc/systemd/system/multi-user.target.wants/${name}`, `../${name}`);
+  }
+}
+
+// src/machine/selinux.ts
+var CONFIG = "etc/selinux/config";
+var SELINUX_TEXTS = [CONFIG];
+function planSelinux(draft) {
+  const config = draft.text(CONFIG);
+  if (config === null || !/^\s*SELINUX\s*=\s*enforcing\s*$/m.test(config)) return;
+  const hasPolicy = draft.list("etc/selinux").some((name) => draft.list(`etc/selinux/${name}/policy`).length > 0);
+  if (!hasPolicy) return;
+  draft.write(CONFIG, config.replace(/^(\s*SELINUX\s*=\s*)enforcing\s*$/m, "$1permissive"));
+  draft.warn(
+    "SELinux is set to permissive: the files of a container image have no labels, and enforced, the policy would keep the machine from starting. To enforce it, run `touch /.autorelabel` (or `fixfiles onboot`) in the machine, restart it, and after it has relabelled its files set SELINUX=enforcing in /etc/selinux/config."
+  );
+}
+
+// src/machine/ssh-server.ts
+var SERVER_TEXTS = ["etc/inittab", "etc/init.d/rcS", "etc/ssh/sshd_config"];
+var OPENSSH = { name: "OpenSSH", services: ["ssh", "sshd"] };
+var DROPBEAR = { name: "Dropbear", services: ["dropbear"] };
+function findServer(draft) {
+  const has = (name) => ["usr/sbin", "usr/bin", "usr/local/sbin"].some((folder) => draft.kind(`${folder}/${name}`) === "f");
+  if (has("sshd")) return OPENSSH;
+  return has("dropbear") ? DROPBEAR : null;
+}
+function planServer(draft, { init, distribution, user }, server) {
+  if (server === null) {
+    const family = familyOf(distribution);
+    draft.warn(
+      "Input authorized-keys is given, but no SSH server is in the image: looked for sshd and dropbear in /usr/sbin and /usr/bin." + (family === null ? "" : ` Add to the Dockerfile: ${dockerfileLine(family, "ssh", distribution)}`)
+    );
+    return;
+  }
+  if (user === null && /^\s*PermitRootLogin\s+"?no\b/im.test(draft.text("etc/ssh/sshd_config") ?? ""))
+    draft.warn(
+      'The keys are for root, but /etc/ssh/sshd_config has "PermitRootLogin no". Name a user with the input user.'
+    );
+  if (!startsAtBoot(draft, init.system, server) && !enable2(draft, init.system, server))
+    draft.warn(
+      `${server.name} is in the image, but nothing was found that starts it under ${init.system}. Enable it in the Dockerfile.`
+    );
+}
+var SYSTEMD_UNITS = ["usr/lib/systemd/system", "lib/systemd/system", "etc/systemd/system"];
+function startsAtBoot(draft, system, { services }) {
+  const listed = (folders, shape) => folders.some(
+    (folder) => draft.list(folder).some((name) => services.some((service) => new RegExp(shape(service)).test(name)))
+  );
+  const rcFolders = ["2", "3", "4", "5"].map((level) => `etc/rc${level}.d`);
+  switch (system) {
+    case "systemd": {
+      const wants = SYSTEMD_UNITS.flatMap(
+        (folder) => draft.list(folder).filter((name) => /\.(wants|requires)$/.test(name)).map((name) => `${folder}/${name}`)
+      );
+      return listed(wants, (service) => `^${service}\\.(service|socket)$`);
+    }
+    case "openrc":
+      return listed(
+        draft.list("etc/runlevels").map((level) => `etc/runlevels/${level}`),
+        (service) => `^${service}$`
+      );
+    case "sysvinit":
+      return listed(rcFolders, (service) => `^S\\d\\d${service}$`);
+    case "runit":
+      return listed(rcFolders, (service) => `^S\\d\\d${service}$`) || listed(
+        ["etc/service", "var/service", "etc/runit/runsvdir/default", "etc/runit/runsvdir/current"],
+        (service) => `^${service}$`
+      );
+    case "busybox":
+      return listed(["etc/init.d"], (service) => `^S\\d\\d${service}$`) || ["etc/inittab", "etc/init.d/rcS"].some(
+        (path) => /^[^#]*\/(sshd|dropbear)(\s|$)/m.test(draft.text(path) ?? "")
+      );
+    default:
+      return false;
+  }
+}
+function enable2(draft, system, { services }) {
+  if (system === "systemd") {
+    for (const service of services) {
+      const unit = `${service}.service`;
+      const folder = SYSTEMD_UNITS.find((candidate) => draft.kind(`${candidate}/${unit}`) === "f");
+      const isMasked2 = draft.entry(`etc/systemd/system/${unit}`)?.link === "/dev/null";
+      if (folder === void 0 || isMasked2) continue;
+      draft.link(`etc/systemd/system/multi-user.target.wants/${unit}`, `/${folder}/${unit}`);
+      return true;
+    }
+  }
+  if (system === "openrc") {
+    const service = services.find((name) => draft.kind(`etc/init.d/${name}`) === "f");
+    if (service === void 0) return false;
+    draft.link(`etc/runlevels/default/${service}`, `/etc/init.d/${service}`);
+    return true;
+  }
+  return false;
 }
 
 // src/machine/ssh.ts
+var KEYGEN = "usr/bin/ssh-keygen";
 var KEYGEN_UNIT = `[Unit]
 Description=Generate this machine's SSH host keys
 ConditionPathExistsGlob=!/etc/ssh/ssh_host_*_key
@@ -4449,30 +5367,192 @@ After=systemd-remount-fs.service
 
 [Service]
 Type=oneshot
-ExecStart=/usr/bin/ssh-keygen -A
+ExecStart=/${KEYGEN} -A
 RemainAfterExit=yes
 
 [Install]
 WantedBy=multi-user.target
 `;
-function planSshHostKeys(draft, { init }) {
+var keygenOpenrc = (interpreter) => `#!/${interpreter}
+description="Generates this machine's SSH host keys"
+
+depend() {
+	after localmount
+	before ssh sshd
+}
+
+start() {
+	ls /etc/ssh/ssh_host_*_key >/dev/null 2>&1 && return 0
+	ebegin "Generating SSH host keys"
+	/${KEYGEN} -A
+	eend $?
+}
+`;
+var KEYGEN_LSB = `#!/bin/sh
+### BEGIN INIT INFO
+# Provides:          ssh-host-keys
+# Required-Start:    $local_fs
+# Required-Stop:
+# X-Start-Before:    ssh
+# Default-Start:     S
+# Default-Stop:
+# Short-Description: Generate this machine's SSH host keys
+### END INIT INFO
+case "$1" in
+start) ls /etc/ssh/ssh_host_*_key >/dev/null 2>&1 || /${KEYGEN} -A ;;
+esac
+`;
+var START_SCRIPTS = {
+  openrc: ["etc/init.d/ssh", "etc/init.d/sshd"],
+  // Alpine, Gentoo
+  sysvinit: ["etc/init.d/ssh", "etc/init.d/sshd", "etc/inittab"],
+  runit: ["etc/sv/ssh/run", "etc/sv/sshd/run"],
+  // Void
+  busybox: ["etc/init.d/S50sshd", "etc/init.d/rcS", "etc/inittab"]
+  // Buildroot
+};
+var SSH_TEXTS = [
+  ...new Set(Object.values(START_SCRIPTS).flat()),
+  "etc/init.d/dropbear",
+  "etc/runit/1",
+  ...SERVER_TEXTS
+];
+function planSsh(draft, facts) {
+  const server = findServer(draft);
+  planHostKeys(draft, facts, server);
+  planDropbearKeys(draft);
+  if (facts.authorizedKeys.length > 0) planServer(draft, facts, server);
+}
+function planHostKeys(draft, { init: { system } }, server) {
   const keys = draft.list("etc/ssh").filter((name) => /^ssh_host_\w+_key(\.pub)?$/.test(name));
+  if (keys.length === 0 && server !== OPENSSH) return;
+  const makesOwn = START_SCRIPTS[system]?.some((path) => draft.text(path)?.includes("ssh-keygen")) ?? false;
+  if (makesOwn || draft.kind(KEYGEN) === "f" && planKeygen(draft, system))
+    draft.remove(...keys.map((name) => `etc/ssh/${name}`));
+  else
+    draft.warn(
+      keys.length > 0 ? "The SSH host keys in the image stay, and all of its machines share them: nothing in it makes new ones at first boot." : "The image has an SSH server and neither host keys nor what makes them at first boot: the server will not start."
+    );
+}
+function planKeygen(draft, system) {
+  switch (system) {
+    case "systemd": {
+      const units = SYSTEMD_UNITS.flatMap((folder) => draft.list(folder));
+      if (units.some((unit2) => /^(sshd-keygen@|sshdgenkeys)\.service$/.test(unit2))) return true;
+      const unit = "ssh-host-keys.service";
+      draft.write(`etc/systemd/system/${unit}`, KEYGEN_UNIT);
+      draft.link(`etc/systemd/system/multi-user.target.wants/${unit}`, `../${unit}`);
+      return true;
+    }
+    case "openrc": {
+      const interpreter = ["sbin/openrc-run", "usr/bin/openrc-run"].find((path) => draft.kind(path) === "f");
+      if (interpreter === void 0) return false;
+      draft.write("etc/init.d/ssh-host-keys", keygenOpenrc(interpreter), { mode: 493 });
+      draft.link("etc/runlevels/default/ssh-host-keys", "/etc/init.d/ssh-host-keys");
+      return true;
+    }
+    case "sysvinit":
+      return addToInittab(draft, `sshk::bootwait:/${KEYGEN} -A`);
+    case "busybox":
+      return addToInittab(draft, `::sysinit:/${KEYGEN} -A`);
+    case "runit":
+      if (!draft.text("etc/runit/1")?.includes("/etc/rcS.d/S") || draft.kind("etc/runit/native.boot.run") !== null)
+        return false;
+      draft.write("etc/init.d/ssh-host-keys", KEYGEN_LSB, { mode: 493 });
+      draft.link("etc/rcS.d/S99ssh-host-keys", "../init.d/ssh-host-keys");
+      return true;
+    default:
+      return false;
+  }
+}
+function addToInittab(draft, line) {
+  const present = draft.text("etc/inittab");
+  if (present === null) return false;
+  const lines = present.replace(/\n$/, "").split("\n");
+  const last = lines.findLastIndex((text) => /^[^#:]*:[^:]*:(sysinit|bootwait):/.test(text));
+  const at = last < 0 ? lines.length : last + 1;
+  draft.write("etc/inittab", `${[...lines.slice(0, at), line, ...lines.slice(at)].join("\n")}
+`);
+  return true;
+}
+function planDropbearKeys(draft) {
+  const keys = draft.list("etc/dropbear").filter((name) => /^dropbear_\w+_host_key$/.test(name));
   if (keys.length === 0) return;
-  const canBeMade = init.system === "systemd" && draft.kind("usr/bin/ssh-keygen") === "f";
-  if (!canBeMade && init.system !== "openrc") return;
-  draft.remove(...keys.map((name) => `etc/ssh/${name}`));
-  if (!canBeMade) return;
-  const units = [...draft.list("usr/lib/systemd/system"), ...draft.list("etc/systemd/system")];
-  if (units.some((unit2) => /^sshd?-?gen-?keys?|^sshd-keygen/.test(unit2))) return;
-  const unit = "ssh-host-keys.service";
-  draft.write(`etc/systemd/system/${unit}`, KEYGEN_UNIT);
-  draft.link(`etc/systemd/system/multi-user.target.wants/${unit}`, `../${unit}`);
+  if (draft.text("etc/init.d/dropbear")?.includes("dropbearkey"))
+    draft.remove(...keys.map((name) => `etc/dropbear/${name}`));
+  else
+    draft.warn(
+      "Dropbear's host keys in the image stay, and all of its machines share them: its start script makes none. Remove them in the Dockerfile and start Dropbear with -R, which makes them."
+    );
+}
+
+// src/machine/accounts.ts
+function findEntry(text, name) {
+  return entries(text).map(({ fields }) => fields).find(([first]) => first === name) ?? null;
+}
+function findAccount(passwd, name) {
+  const fields = findEntry(passwd, name);
+  if (fields === null) return null;
+  const [, , uid = "", gid = "", , home = "", shell = ""] = fields;
+  return { name, uid: readId(uid), gid: readId(gid), home, shell };
+}
+function addEntry(text, entry) {
+  const lines = (text ?? "").split("\n");
+  const last = lines.at(-1) === "" ? lines.length - 1 : lines.length;
+  const nis = lines.findIndex((line) => /^[+-]/.test(line));
+  const at = nis < 0 ? last : nis;
+  const added = [...lines.slice(0, at), entry, ...lines.slice(at)];
+  return added.at(-1) === "" ? added.join("\n") : `${added.join("\n")}
+`;
+}
+function changeEntry(text, name, change) {
+  const found = entries(text).find(({ fields: [first] }) => first === name);
+  if (found === void 0) return text;
+  const lines = text.split("\n");
+  lines[found.line] = `${change(found.fields).join(":")}${found.end}`;
+  return lines.join("\n");
+}
+function addMember(text, group, user) {
+  return changeEntry(text, group, ([name = "", password = "", third = "", members = ""]) => {
+    const list = members.split(",").filter(Boolean);
+    return [name, password, third, [.../* @__PURE__ */ new Set([...list, user])].join(",")];
+  });
+}
+function freeId(passwd, group) {
+  const ids = (text, until) => entries(text).flatMap(({ fields }) => fields.slice(2, until).map(readId));
+  const taken = /* @__PURE__ */ new Set([...ids(passwd, 4), ...ids(group, 3)]);
+  let id = 1e3;
+  while (taken.has(id)) id++;
+  return id;
+}
+var readId = (text) => /^\d+$/.test(text) ? Number(text) : Number.NaN;
+function entries(text) {
+  return (text ?? "").split("\n").map((content, line) => {
+    const end = content.endsWith("\r") ? "\r" : "";
+    return { line, fields: content.slice(0, content.length - end.length).split(":"), end };
+  }).filter(({ fields }) => fields.length > 2);
 }
 
 // src/machine/users.ts
-var USERS_TEXTS = ["etc/passwd", "etc/shadow"];
-function planUsers(draft, { passwordHash }) {
+var USERS_TEXTS = [
+  "etc/passwd",
+  "etc/group",
+  "etc/shadow",
+  "etc/gshadow",
+  "etc/sudoers",
+  "etc/doas.conf"
+];
+function keyTexts(passwd, { user, authorizedKeys }) {
+  if (authorizedKeys.length === 0) return [];
+  const name = user ?? "root";
+  const home = homeOf(findAccount(passwd, name) ?? { name, home: `/home/${name}` });
+  return [`${home}/.ssh/authorized_keys`];
+}
+function planUsers(draft, facts) {
+  const { passwordHash, user, authorizedKeys } = facts;
   if (passwordHash !== null) planRootPassword(draft, passwordHash);
+  if (user !== null && findAccount(draft.text("etc/passwd"), user) === null) addUser(draft, user, facts);
+  if (authorizedKeys.length > 0) planKeys(draft, user ?? "root", authorizedKeys);
 }
 function planRootPassword(draft, hash) {
   for (const path of ["etc/shadow", "etc/passwd"]) {
@@ -4489,17 +5569,161 @@ function planRootPassword(draft, hash) {
     "No user root"
   );
 }
+function addUser(draft, name, facts) {
+  const [passwd, group] = [draft.text("etc/passwd"), draft.text("etc/group")];
+  const [shadow, gshadow] = [draft.text("etc/shadow"), draft.text("etc/gshadow")];
+  if (passwd === null) {
+    throw new ActionError(
+      `Input user is "${name}", but the image has no /etc/passwd to add a user to. Take a base image that has users, or leave user out.`,
+      "No users"
+    );
+  }
+  const uid = freeId(passwd, group);
+  const ownGroup = /^\d+$/.exec(findEntry(group, name)?.[2] ?? "");
+  const gid = ownGroup === null ? uid : Number(ownGroup[0]);
+  const shell = draft.kind("bin/bash") === "f" ? "/bin/bash" : "/bin/sh";
+  const password = shadow === null ? "*" : "x";
+  draft.write("etc/passwd", addEntry(passwd, `${name}:${password}:${uid}:${gid}::/home/${name}:${shell}`));
+  if (shadow !== null) draft.write("etc/shadow", addEntry(shadow, `${name}:*::0:99999:7:::`));
+  const admins = ["wheel", "sudo"].filter((candidate) => findEntry(group, candidate) !== null);
+  const extend = (text, entry) => admins.reduce(
+    (extended, admin) => addMember(extended, admin, name),
+    ownGroup === null ? addEntry(text, entry) : text ?? ""
+  );
+  draft.write("etc/group", extend(group, `${name}:x:${gid}:`));
+  if (gshadow !== null) draft.write("etc/gshadow", extend(gshadow, `${name}:!::`));
+  const home = `home/${name}`;
+  if ((draft.entry(home)?.kind ?? "d") !== "d")
+    throw new ActionError(
+      `Input user is "${name}", but /${home} in the image is no folder. Remove it in the Dockerfile, or make the user there.`,
+      "No place for the user"
+    );
+  draft.folder(home, { mode: 448, uid, gid });
+  if (!grantRoot(draft, name)) {
+    const family = familyOf(facts.distribution);
+    draft.warn(
+      `User ${name} is made without the right to become root: the image has neither sudo nor doas.` + (family === null ? "" : ` Add to the Dockerfile: ${dockerfileLine(family, "sudo", facts.distribution)}`)
+    );
+  }
+  if (facts.authorizedKeys.length === 0)
+    draft.warn(`User ${name} has neither password nor key: give authorized-keys for a way to log in.`);
+}
+function grantRoot(draft, name) {
+  const hasSudo = draft.kind("usr/bin/sudo") === "f";
+  const hasDoas = draft.kind("usr/bin/doas") === "f";
+  if (hasSudo) {
+    const rule = `${name} ALL=(ALL) NOPASSWD:ALL
+`;
+    const sudoers = draft.text("etc/sudoers");
+    if (sudoers === null || /^[#@]includedir\s+\/etc\/sudoers\.d\s*$/m.test(sudoers))
+      draft.write(`etc/sudoers.d/90-${name}`, rule, { mode: 288 });
+    else draft.write("etc/sudoers", `${withNewline(sudoers)}${rule}`);
+  }
+  if (hasDoas) {
+    const rule = `permit nopass ${name}
+`;
+    if (draft.kind("etc/doas.d") === "d") draft.write(`etc/doas.d/zz-${name}.conf`, rule, { mode: 384 });
+    else {
+      const present = draft.text("etc/doas.conf");
+      draft.write(
+        "etc/doas.conf",
+        `${withNewline(present ?? "")}${rule}`,
+        present === null ? { mode: 384 } : {}
+      );
+    }
+  }
+  return hasSudo || hasDoas;
+}
+function planKeys(draft, name, keys) {
+  const account = findAccount(draft.text("etc/passwd"), name);
+  if (account === null) {
+    throw new ActionError(
+      "Input authorized-keys is given, but the image has no user root: /etc/passwd does not name one. Name a user with the input user.",
+      "No user root"
+    );
+  }
+  const { uid, gid, shell } = account;
+  if (Number.isNaN(uid) || Number.isNaN(gid))
+    throw unusable(account, "its user or group id in /etc/passwd is no number");
+  const home = homeOf(account);
+  const present = draft.kind(home);
+  if (present === null) {
+    if (draft.entry(home) !== null) throw unusable(account, `its home /${home} is a link that leads nowhere`);
+    draft.folder(home, { mode: 448, uid, gid });
+  } else if (present !== "d") throw unusable(account, `its home /${home} is no folder`);
+  const folder = `${home}/.ssh`;
+  const entry = draft.entry(folder);
+  if (entry !== null && entry.kind !== "d") throw unusable(account, `/${folder} is no folder`);
+  const real = draft.index.resolve(home);
+  const mode = real === null ? 0 : draft.index.entry(real)?.mode ?? 0;
+  if (present === "d" && (mode & 18) !== 0)
+    draft.warn(
+      `/${inert(home)} can be written by others than ${name}: sshd takes no keys from it unless StrictModes is off. Add to the Dockerfile: RUN chmod go-w /${inert(home)}`
+    );
+  if (/\/(nologin|false)$/.test(shell.trim()))
+    draft.warn(`User ${name} has the shell ${inert(shell)}, which ends every login at once.`);
+  draft.folder(folder, { mode: 448, uid, gid });
+  const file = `${folder}/authorized_keys`;
+  draft.write(file, addKeys(draft.text(file), keys), { mode: 384, uid, gid });
+  unlock(draft, name);
+}
+function unlock(draft, name) {
+  for (const path of ["etc/shadow", "etc/passwd"]) {
+    const content = draft.text(path);
+    const password = findEntry(content, name)?.[1];
+    if (content === null || !password?.startsWith("!")) continue;
+    const unlocked = password.replace(/^!+\*?/, "*");
+    draft.write(
+      path,
+      changeEntry(content, name, ([first = "", , ...rest]) => [first, unlocked, ...rest])
+    );
+  }
+}
+function addKeys(present, keys) {
+  const known = new Set((present ?? "").split("\n").map((line) => line.trim()));
+  const added = [...new Set(keys.map((key) => Buffer.from(key).toString("latin1")))].filter(
+    (key) => !known.has(key)
+  );
+  return [withNewline(present ?? ""), ...added.map((key) => `${key}
+`)].join("");
+}
+var withNewline = (text) => text === "" || text.endsWith("\n") ? text : `${text}
+`;
+var FLEETING = /^(dev|proc|run|sys|tmp)(\/|$)/;
+function homeOf({ name, home }) {
+  const names = home.split("/").filter(Boolean);
+  const path = names.join("/");
+  const fits = home.startsWith("/") && /^[\x20-\x7e]+$/.test(path) && !names.some((part) => /^\.{1,2}$/.test(part));
+  if (!fits || FLEETING.test(path) || path === "nonexistent")
+    throw unusable({ name }, `its home in /etc/passwd is ${JSON.stringify(inert(home))}`);
+  return path;
+}
+var unusable = ({ name }, why) => new ActionError(
+  `Input authorized-keys is given, but user ${name} cannot hold keys: ${inert(why)}. Give the user another home in the Dockerfile, such as RUN usermod --home ${name === "root" ? "/root" : `/home/${name}`} ${name}, or name another user with the input user.`,
+  "No place for keys"
+);
 
 // src/machine/plan.ts
-var MACHINE_TEXTS = [...IDENTITY_TEXTS, ...USERS_TEXTS];
+var MACHINE_TEXTS = [
+  ...IDENTITY_TEXTS,
+  ...CONSOLES_TEXTS,
+  ...NETWORK_TEXTS,
+  ...SELINUX_TEXTS,
+  ...USERS_TEXTS,
+  ...SSH_TEXTS
+];
 function planMachine(draft, facts) {
   planIdentity(draft, facts);
+  planConsoles(draft, facts);
   planNetwork(draft, facts);
+  planSelinux(draft);
   planUsers(draft, facts);
-  planSshHostKeys(draft, facts);
+  planSsh(draft, facts);
 }
 async function draftMachine(container, facts) {
-  const draft = new Draft(container.index, await readTexts(container, MACHINE_TEXTS));
+  const texts = await readTexts(container, MACHINE_TEXTS);
+  const further = await readTexts(container, keyTexts(texts.get("etc/passwd") ?? null, facts));
+  const draft = new Draft(container.index, new Map([...texts, ...further]));
   planMachine(draft, facts);
   return draft;
 }
@@ -4718,234 +5942,6 @@ async function addSummary(markdown) {
   await summary.addRaw(markdown).write();
 }
 
-// src/distro/family.ts
-function packagesFor(family, part, at) {
-  const reached = (version) => at.version === "" || compareVersions(at.version, version) >= 0;
-  return family.packages[part].filter(
-    ({ since, until, kernel, init, withoutSystemd, ids }) => (since === void 0 || reached(since)) && (until === void 0 || !reached(until)) && (kernel === void 0 || kernel === at.kernel) && (init === void 0 || init === at.init) && (withoutSystemd === void 0 || at.init !== "systemd") && (ids === void 0 || ids.includes(at.id))
-  ).map(({ name }) => name);
-}
-var DISK_DRIVERS2 = [
-  "virtio_blk",
-  "virtio_pci",
-  "virtio_scsi",
-  "ahci",
-  "sd_mod",
-  "nvme",
-  "usb_storage",
-  "uas",
-  "xhci_pci",
-  "ext4"
-];
-var forEachKernel = (command) => `for modules in /lib/modules/*/modules.dep; do version="$(basename "$(dirname "$modules")")"; ${command}; done`;
-var dracut = (initrd) => forEachKernel(
-  [
-    `[ -e "${initrd}" ] && continue`,
-    "drivers=",
-    `for driver in ${DISK_DRIVERS2.join(" ")}; do if modinfo -k "$version" "$driver" >/dev/null 2>&1; then drivers="$drivers $driver"; fi; done`,
-    `dracut --force --no-hostonly --add-drivers "$drivers" --kver "$version" "${initrd}"`
-  ].join("; ")
-);
-
-// src/distro/families/alpine.ts
-var alpine = {
-  name: "Alpine",
-  ids: ["alpine"],
-  init: "openrc",
-  manager: "sbin/apk",
-  packages: {
-    kernel: [
-      { name: "linux-virt", kernel: "cloud" },
-      { name: "linux-lts", kernel: "generic" },
-      // Without it linux-lts brings the firmware of every device, half a gigabyte.
-      { name: "linux-firmware-none", kernel: "generic" },
-      { name: "e2fsprogs" }
-    ],
-    initrd: [{ name: "mkinitfs" }],
-    init: [
-      { name: "openrc" },
-      { name: "busybox-openrc", since: "3.17" },
-      { name: "busybox-mdev-openrc", since: "3.17" },
-      { name: "busybox-initscripts", until: "3.17" }
-    ],
-    network: [{ name: "busybox" }],
-    login: [{ name: "busybox" }],
-    sudo: [{ name: "doas" }]
-  },
-  install: (packages) => `apk add --no-cache ${packages}`,
-  // Its default features hold virtio, AHCI (ata), NVMe and USB storage.
-  makeInitrds: forEachKernel(
-    'flavour="$(echo "$version" | sed "s/.*-//")"; [ -e "/boot/initramfs-$flavour" ] || mkinitfs -o "/boot/initramfs-$flavour" "$version"'
-  ),
-  initrdsByHand: false,
-  kernelNames: [/^vmlinuz-(.+)$/],
-  initrdNames: (flavour) => [`initramfs-${flavour}`]
-};
-
-// src/distro/families/arch.ts
-var arch = {
-  name: "Arch",
-  ids: ["arch"],
-  init: "systemd",
-  manager: "usr/bin/pacman",
-  packages: {
-    // One kernel for all: there is no smaller one.
-    kernel: [{ name: "linux" }, { name: "mkinitcpio" }],
-    initrd: [{ name: "mkinitcpio" }],
-    init: [{ name: "systemd" }, { name: "systemd-sysvcompat" }],
-    network: [{ name: "systemd" }],
-    login: [{ name: "util-linux" }, { name: "shadow" }],
-    sudo: [{ name: "sudo" }]
-  },
-  // Arch knows no partial upgrade: what is new may need newer versions of what is there.
-  install: (packages) => `pacman -Syu --noconfirm --needed ${packages}`,
-  // The hook autodetect would leave out all that the build host does not have.
-  makeInitrds: forEachKernel(
-    'name="$(cat "/lib/modules/$version/pkgbase")"; mkinitcpio -S autodetect -k "$version" -g "/boot/initramfs-$name.img"'
-  ),
-  initrdsByHand: true,
-  kernelNames: [/^vmlinuz-(linux.*)$/],
-  initrdNames: (name) => [`initramfs-${name}.img`]
-};
-
-// src/distro/families/debian.ts
-var apt = {
-  manager: "usr/bin/apt-get",
-  install: (packages) => `apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ${packages}`,
-  makeInitrds: forEachKernel('[ -e "/boot/initrd.img-$version" ] || update-initramfs -c -k "$version"'),
-  initrdsByHand: false,
-  kernelNames: [/^vmlinuz-(\d.*)$/],
-  initrdNames: (version) => [`initrd.img-${version}`]
-};
-var login = [{ name: "login" }, { name: "util-linux" }];
-var debian = {
-  ...apt,
-  name: "Debian",
-  ids: ["debian"],
-  init: "systemd",
-  packages: {
-    kernel: [
-      { name: "linux-image-cloud-amd64", kernel: "cloud" },
-      { name: "linux-image-amd64", kernel: "generic" }
-    ],
-    initrd: [{ name: "initramfs-tools" }],
-    init: [{ name: "systemd-sysv" }],
-    network: [
-      // Part of the package systemd before.
-      { name: "systemd-resolved", since: "12", init: "systemd" },
-      { name: "dbus", init: "systemd" },
-      { name: "ifupdown", withoutSystemd: true },
-      { name: "isc-dhcp-client", until: "13", withoutSystemd: true },
-      { name: "dhcpcd-base", since: "13", withoutSystemd: true }
-    ],
-    login,
-    sudo: [{ name: "sudo" }]
-  }
-};
-var kali = { ...debian, name: "Kali", ids: ["kali"] };
-var devuan = {
-  ...debian,
-  name: "Devuan",
-  ids: ["devuan"],
-  init: "sysvinit",
-  packages: { ...debian.packages, init: [{ name: "sysvinit-core" }] }
-};
-var ubuntu = {
-  ...apt,
-  name: "Ubuntu",
-  ids: ["ubuntu"],
-  init: "systemd",
-  packages: {
-    kernel: [
-      { name: "linux-image-virtual", kernel: "cloud" },
-      { name: "linux-image-generic", kernel: "generic" },
-      // Only recommended by Ubuntu's kernels: without it there would be no initrd.
-      { name: "initramfs-tools" }
-    ],
-    initrd: [{ name: "initramfs-tools" }],
-    init: [{ name: "systemd-sysv" }],
-    network: [
-      { name: "systemd-resolved", since: "22.10", init: "systemd" },
-      { name: "dbus", init: "systemd" },
-      { name: "ifupdown", withoutSystemd: true },
-      { name: "isc-dhcp-client", withoutSystemd: true }
-    ],
-    login,
-    sudo: [{ name: "sudo" }]
-  }
-};
-
-// src/distro/families/fedora.ts
-var ENTERPRISE = ["rhel", "centos", "rocky", "almalinux", "ol"];
-var fedora = {
-  name: "Fedora",
-  ids: ["fedora", ...ENTERPRISE],
-  init: "systemd",
-  manager: "usr/bin/dnf",
-  packages: {
-    kernel: [
-      { name: "kernel-core", kernel: "cloud" },
-      { name: "kernel", kernel: "generic" },
-      { name: "dracut" },
-      { name: "kmod" },
-      { name: "e2fsprogs" }
-    ],
-    initrd: [{ name: "dracut" }, { name: "kmod" }, { name: "e2fsprogs" }],
-    init: [{ name: "systemd" }, { name: "systemd-udev" }],
-    network: [
-      { name: "systemd-networkd", ids: ["fedora"] },
-      { name: "systemd-resolved", ids: ["fedora"] },
-      { name: "NetworkManager", ids: ENTERPRISE }
-    ],
-    login: [{ name: "util-linux" }, { name: "passwd", ids: ENTERPRISE, until: "10" }],
-    sudo: [{ name: "sudo" }]
-  },
-  install: (packages) => `dnf install -y --setopt=install_weak_deps=False ${packages}`,
-  makeInitrds: dracut("/boot/initramfs-$version.img"),
-  // Installing a kernel in a container makes none, or one for the build host below /boot/MACHINE-ID.
-  initrdsByHand: true,
-  kernelNames: [/^vmlinuz-(\d.*)$/],
-  initrdNames: (version) => [`initramfs-${version}.img`]
-};
-
-// src/distro/families/opensuse.ts
-var opensuse = {
-  name: "openSUSE",
-  ids: ["opensuse", "opensuse-leap", "opensuse-tumbleweed", "suse", "sles"],
-  init: "systemd",
-  manager: "usr/bin/zypper",
-  packages: {
-    kernel: [
-      { name: "kernel-default-base", kernel: "cloud" },
-      { name: "kernel-default", kernel: "generic" },
-      { name: "dracut" },
-      { name: "kmod" },
-      { name: "e2fsprogs" }
-    ],
-    initrd: [{ name: "dracut" }, { name: "kmod" }, { name: "e2fsprogs" }],
-    init: [{ name: "systemd" }, { name: "udev" }],
-    // systemd-networkd and -resolved.
-    network: [{ name: "systemd-network" }],
-    login: [{ name: "util-linux" }, { name: "util-linux-systemd" }, { name: "shadow" }],
-    sudo: [{ name: "sudo" }]
-  },
-  install: (packages) => `zypper --non-interactive install --no-recommends ${packages}`,
-  makeInitrds: dracut("/boot/initrd-$version"),
-  initrdsByHand: true,
-  kernelNames: [/^vmlinuz-(\d.*)$/],
-  initrdNames: (version) => [`initrd-${version}`, `initrd-${version}.img`]
-};
-
-// src/distro/families.ts
-var FAMILIES = [debian, ubuntu, kali, devuan, alpine, fedora, arch, opensuse];
-function familyOf(distribution) {
-  for (const id of [distribution.id, ...distribution.like]) {
-    const family = FAMILIES.find((candidate) => candidate.ids.includes(id));
-    if (family) return family;
-  }
-  return null;
-}
-
 // src/distro/init.ts
 var INIT_PATHS = ["sbin/init", "etc/init", "bin/init"];
 function findInit(index) {
@@ -5045,8 +6041,8 @@ function fullVersion(index, version) {
 }
 
 // src/distro/network.ts
-var FOLDERS = ["usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin"];
-var hasProgram = (index, name) => FOLDERS.some((folder) => index.kind(`${folder}/${name}`) === "f");
+var FOLDERS2 = ["usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin"];
+var hasProgram = (index, name) => FOLDERS2.some((folder) => index.kind(`${folder}/${name}`) === "f");
 function findNetworkClient(index, init) {
   const has = (...names) => names.every((name) => hasProgram(index, name));
   const networkd = ["usr/lib/systemd/systemd-networkd", "lib/systemd/systemd-networkd"].some(
@@ -5204,14 +6200,8 @@ function planAddition(survey, wishes, onBuild) {
 function advice({ distribution, family, lacks }, instead) {
   if (family === null)
     return `The image is ${distribution.name}; install a kernel with its initrd and an init system in the Dockerfile.`;
-  const at = {
-    id: distribution.id,
-    version: distribution.version,
-    kernel: "generic",
-    init: family.init
-  };
   const lines = lacks.filter(({ part }) => ESSENTIAL.includes(part)).map(({ part }) => {
-    const install = `RUN ${family.install(packagesFor(family, part, at).join(" "))}`;
+    const install = dockerfileLine(family, part, distribution);
     return part === "initrd" || part === "kernel" && family.initrdsByHand ? `${install} && ${family.makeInitrds}` : install;
   });
   return `The image is ${distribution.name}; ${instead}add to the Dockerfile:
@@ -5247,8 +6237,8 @@ function logSurvey({ distribution, kernels, init, networkClient }) {
   say(`Kernel: ${newest ? `${newest.version} (/${newest.path})` : "none"}`);
   if (newest) say(`Initrd: ${newest.initrd === null ? "none" : `/${newest.initrd}`}`);
   for (const kernel of older) say(`Older kernel, in the boot menu: ${kernel.version} (/${kernel.path})`);
-  const link = init === null || init.path === `/${init.program}` ? "" : `, /${init.program}`;
-  say(`Init: ${init ? `${init.path} (${init.system}${link})` : "none"}`);
+  const link2 = init === null || init.path === `/${init.program}` ? "" : `, /${init.program}`;
+  say(`Init: ${init ? `${init.path} (${init.system}${link2})` : "none"}`);
   say(`DHCP client: ${networkClient ?? "none"}`);
 }
 var COMMON_PROGRAMS = ["bin/sh", "bin/busybox", "usr/bin/env"];
@@ -6135,10 +7125,10 @@ async function publish(run, made) {
   settleText((path) => writeReport(complete, path), reportPath);
   setOutputs(complete, artifacts, { checksums, reportPath, evidence });
   await addSummary(summaryMarkdown(complete, artifacts));
-  const start = files.map((file) => startCommand(file.path)).find((command) => command !== null);
+  const start2 = files.map((file) => startCommand(file.path)).find((command) => command !== null);
   info(
-    inertText(`Made ${files.map((file) => file.path).join(", ")}${start ? `
-Start it with: ${start}` : ""}`)
+    inertText(`Made ${files.map((file) => file.path).join(", ")}${start2 ? `
+Start it with: ${start2}` : ""}`)
   );
 }
 function setOutputs(report, artifacts, paths) {

@@ -2,7 +2,7 @@ import * as core from '@actions/core'
 import type { Container, ImageConfig } from './container.ts'
 import { missingForRoot, readDrivers } from './distro/drivers.ts'
 import { FAMILIES, familyOf } from './distro/families.ts'
-import { type Circumstances, type Family, type Part, packagesFor } from './distro/family.ts'
+import { type Circumstances, dockerfileLine, type Family, type Part, packagesFor } from './distro/family.ts'
 import { findInit, INIT_PATHS, type Init } from './distro/init.ts'
 import { findKernels, KERNEL_PLACES, type Kernel } from './distro/kernels.ts'
 import { findNetworkClient, hasProgram } from './distro/network.ts'
@@ -193,16 +193,10 @@ export function planAddition(survey: Survey, wishes: Wishes, onBuild: boolean): 
 function advice({ distribution, family, lacks }: Survey, instead: string): string {
   if (family === null)
     return `The image is ${distribution.name}; install a kernel with its initrd and an init system in the Dockerfile.`
-  const at: Circumstances = {
-    id: distribution.id,
-    version: distribution.version,
-    kernel: 'generic',
-    init: family.init
-  }
   const lines = lacks
     .filter(({ part }) => ESSENTIAL.includes(part))
     .map(({ part }) => {
-      const install = `RUN ${family.install(packagesFor(family, part, at).join(' '))}`
+      const install = dockerfileLine(family, part, distribution)
       return part === 'initrd' || (part === 'kernel' && family.initrdsByHand)
         ? `${install} && ${family.makeInitrds}`
         : install

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { createServer } from 'node:net'
 
 const DRIVES = {
   virtio: (drive: string) => ['-drive', `${drive},if=virtio`],
@@ -13,17 +14,28 @@ const DRIVES = {
   ]
 }
 
+export type BootOptions = Readonly<{
+  /** Port of the guest that a port of this machine leads to; without one the guest has no network. */
+  forward?: number
+  /** `user` is QEMU's own, with DHCP and DNS; the default where a port is forwarded. */
+  network?: 'none' | 'user'
+  /** Runs after the match, with the port of this machine; the guest is up until it has ended. */
+  whileUp?: (port: number) => Promise<void>
+}>
+
 /**
  * Boots an image as its user would, in a QEMU of the test's own, and gives its console up to the first match.
- * @throws Error with the console if nothing matches in time
+ * @throws Error with the console if nothing matches in time, or `whileUp` fails
  */
 export async function bootImage(
   path: string,
   format: string,
   bus: keyof typeof DRIVES,
   until = /login: $/,
-  seconds = 240
+  seconds = 240,
+  { forward, whileUp, network = forward === undefined ? 'none' : 'user' }: BootOptions = {}
 ): Promise<string> {
+  const port = forward === undefined ? 0 : await freePort()
   const drive = `file=${path.replaceAll(',', ',,')},format=${format},snapshot=on`
   const qemu = spawn(
     'qemu-system-x86_64',
@@ -40,7 +52,7 @@ export async function bootImage(
       'none',
       '-no-reboot',
       '-nic',
-      'none',
+      `${network === 'none' ? 'none' : 'user,model=virtio-net-pci'}${forward === undefined ? '' : `,hostfwd=tcp:127.0.0.1:${port}-:${forward}`}`,
       ...DRIVES[bus](drive)
     ],
     { stdio: ['ignore', 'pipe', 'pipe'] }
@@ -68,9 +80,24 @@ export async function bootImage(
         fail('QEMU ended')
       })
     })
+    await whileUp?.(port).catch(error => {
+      throw new Error(
+        `${error instanceof Error ? error.message : error}\nThe console:\n${console.slice(-3000)}`
+      )
+    })
     return console
   } finally {
     qemu.kill('SIGKILL')
     await ended
   }
+}
+
+/** A port of this machine that nothing listens on. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  return typeof address === 'object' && address !== null ? address.port : 0
 }

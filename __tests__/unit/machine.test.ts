@@ -45,24 +45,6 @@ test('the host name, and nothing of what the image or Docker has there', () => {
   expect(content(edits, 'etc/hosts')).toContain('127.0.0.1\tlocalhost\n127.0.1.1\tgiven\n')
 })
 
-test.each<[string, TreeSketch, Changes, unknown]>([
-  ['is for the DHCP client', { 'etc/resolv.conf': '' }, {}, '# Filled in by the DHCP client.\n'],
-  [
-    "is resolved's",
-    { 'etc/resolv.conf': '', 'usr/lib/systemd/systemd-resolved': 9 },
-    {},
-    { kind: 'link', path: 'etc/resolv.conf', target: '../run/systemd/resolve/stub-resolv.conf' }
-  ],
-  [
-    "is not resolved's without systemd",
-    { 'usr/lib/systemd/systemd-resolved': 9 },
-    { initSystem: 'sysvinit' },
-    '# Filled in by the DHCP client.\n'
-  ]
-])('resolv.conf %s', (_, tree, facts, expected) => {
-  expect(content(plan(tree, facts), 'etc/resolv.conf')).toEqual(expected)
-})
-
 test('machine ids are not shared', () => {
   const systemd = plan({ 'etc/machine-id': 'abc\n', 'var/lib/dbus/machine-id': 'abc\n' })
   expect(find(systemd, 'etc/machine-id')).toMatchObject({
@@ -128,35 +110,4 @@ test('devices that a kernel without devtmpfs needs', () => {
     mode: 0o600
   })
   expect(find(plan({ 'dev/console': 'device' }), 'dev/console')).toBeUndefined()
-})
-
-describe('SSH host keys', () => {
-  const keys = {
-    'etc/ssh/ssh_host_rsa_key': 'k',
-    'etc/ssh/ssh_host_rsa_key.pub': 'k',
-    'etc/ssh/sshd_config': 'c'
-  }
-  const changed = (tree: TreeSketch, facts: Changes = {}): string[] =>
-    plan({ ...keys, ...tree }, facts)
-      .filter(edit => edit.path.includes('ssh'))
-      .map(edit => `${edit.kind} ${edit.path}`)
-  const removed = ['remove etc/ssh/ssh_host_rsa_key', 'remove etc/ssh/ssh_host_rsa_key.pub']
-
-  test('are made at first boot by a unit where the image has none for it', () => {
-    expect(changed({ 'usr/bin/ssh-keygen': 9 })).toEqual([
-      ...removed,
-      'file etc/systemd/system/ssh-host-keys.service',
-      'link etc/systemd/system/multi-user.target.wants/ssh-host-keys.service'
-    ])
-  })
-  test.each(['sshd-keygen@.service', 'sshdgenkeys.service'])('are left to %s', unit => {
-    expect(changed({ 'usr/bin/ssh-keygen': 9, [`usr/lib/systemd/system/${unit}`]: 'u' })).toEqual(removed)
-  })
-  test("are left to OpenRC's script", () => {
-    expect(changed({}, { initSystem: 'openrc' })).toEqual(removed)
-  })
-  test('stay where nothing would make new ones', () => {
-    expect(changed({ 'usr/bin/ssh-keygen': 9 }, { initSystem: 'sysvinit' })).toEqual([])
-    expect(changed({})).toEqual([])
-  })
 })

@@ -1,11 +1,13 @@
 import type { Container, ImageConfig } from '../container.ts'
 import type { Init } from '../distro/init.ts'
 import type { Distribution } from '../distro/os-release.ts'
+import { CONSOLES_TEXTS, planConsoles } from './consoles.ts'
 import { Draft, readTexts } from './draft.ts'
 import { IDENTITY_TEXTS, planIdentity } from './identity.ts'
-import { planNetwork } from './network.ts'
-import { planSshHostKeys } from './ssh.ts'
-import { planUsers, USERS_TEXTS } from './users.ts'
+import { NETWORK_TEXTS, planNetwork } from './network.ts'
+import { planSelinux, SELINUX_TEXTS } from './selinux.ts'
+import { planSsh, SSH_TEXTS } from './ssh.ts'
+import { keyTexts, planUsers, USERS_TEXTS } from './users.ts'
 
 /** What the machine is to be, and what was found in the image. */
 export type MachineFacts = Readonly<{
@@ -28,19 +30,30 @@ export type MachineFacts = Readonly<{
 }>
 
 /** Files whose present content decides what is written. */
-export const MACHINE_TEXTS: readonly string[] = [...IDENTITY_TEXTS, ...USERS_TEXTS]
+export const MACHINE_TEXTS: readonly string[] = [
+  ...IDENTITY_TEXTS,
+  ...CONSOLES_TEXTS,
+  ...NETWORK_TEXTS,
+  ...SELINUX_TEXTS,
+  ...USERS_TEXTS,
+  ...SSH_TEXTS
+]
 
 /** Plans all that makes a container's tree a machine, but for kernel and boot loader. */
 export function planMachine(draft: Draft, facts: MachineFacts): void {
   planIdentity(draft, facts)
+  planConsoles(draft, facts)
   planNetwork(draft, facts)
+  planSelinux(draft)
   planUsers(draft, facts)
-  planSshHostKeys(draft, facts)
+  planSsh(draft, facts)
 }
 
 /** Reads what the plan depends on, and plans. */
 export async function draftMachine(container: Container, facts: MachineFacts): Promise<Draft> {
-  const draft = new Draft(container.index, await readTexts(container, MACHINE_TEXTS))
+  const texts = await readTexts(container, MACHINE_TEXTS)
+  const further = await readTexts(container, keyTexts(texts.get('etc/passwd') ?? null, facts))
+  const draft = new Draft(container.index, new Map([...texts, ...further]))
   planMachine(draft, facts)
   return draft
 }
