@@ -4,7 +4,7 @@ import { basename, join } from 'node:path'
 import * as core from '@actions/core'
 import { BootFailure, type BootResult, checkBoot } from './boot-check/boot-check.ts'
 import { installLoader, planLoader, writeBootCode } from './bootloader.ts'
-import { type Container, obtainImage, openContainer, readImageConfig } from './container.ts'
+import { type Container, type ImageConfig, obtainImage, openContainer, readImageConfig } from './container.ts'
 import {
   checkSpace,
   createDisk,
@@ -115,12 +115,13 @@ async function makeImage(host: Host, undo: Undo, inputs: Inputs): Promise<void> 
     const container = await stages.run('File tree', () => openTree(run, image))
     const system = await stages.run('Root filesystem', () => findSystem(container))
     await stages.run('Tools', () => tools.finish())
-    const { plan, mounted } = await stages.run('Disk', () => makeDisk(run, container, system))
+    const service = inputs.entrypointService ? await readImageConfig(host, image) : null
+    const { plan, mounted } = await stages.run('Disk', () => makeDisk(run, container, system, service))
     await stages.run('Boot loader', () => makeBootable(run, container, plan, mounted))
     const made = await stages.run(inputs.boot === null ? 'Formats' : 'Boot check and formats', () =>
       checkAndConvert(run)
     )
-    await publish(run, { image, system, plan, ...made })
+    await publish(run, { image, system, service, plan, ...made })
   } finally {
     await tools.settled()
   }
@@ -204,7 +205,8 @@ async function openTree({ host, undo, workDir }: Run, image: string): Promise<Co
 async function makeDisk(
   run: Run,
   container: Container,
-  system: System
+  system: System,
+  service: ImageConfig | null
 ): Promise<{ plan: DiskPlan; mounted: MountedDisk }> {
   const { host, undo, inputs, workDir, disk } = run
   const { index } = container
@@ -224,7 +226,7 @@ async function makeDisk(
     network: inputs.network,
     user: inputs.user,
     authorizedKeys: inputs.authorizedKeys,
-    service: inputs.entrypointService ? await readImageConfig(host, container.image) : null
+    service
   })
   for (const warning of draft.warnings) core.warning(inert(warning))
   const { edits } = draft
@@ -309,6 +311,7 @@ async function publishConsole(
 type Made = Readonly<{
   image: string
   system: System
+  service: ImageConfig | null
   plan: DiskPlan
   boot: BootResult | null
   files: readonly MadeFile[]
@@ -328,7 +331,7 @@ async function publish(run: Run, made: Made): Promise<void> {
   const serialLog = join(outputDir, basename(run.serialLog))
   const reportPath = join(outputDir, `${inputs.name}.report.json`)
   const report = (): Report => {
-    const { system, plan, boot } = made
+    const { system, service, plan, boot } = made
     return {
       name: inputs.name,
       source: inputs.source.kind === 'image' ? inputs.source.reference : inputs.source.build.context,
@@ -342,6 +345,11 @@ async function publish(run: Run, made: Made): Promise<void> {
         seconds: boot?.seconds ?? null,
         accelerator: boot?.accelerator ?? null,
         evidence: boot?.evidence ?? null
+      },
+      service: service && {
+        command: [...service.entrypoint, ...service.cmd],
+        exposedPorts: service.exposedPorts,
+        volumes: service.volumes
       },
       files: files.map(({ from: _, ...file }) => file),
       stages: stages.times,

@@ -2,6 +2,7 @@ import type { Container, ImageConfig } from '../container.ts'
 import type { Init } from '../distro/init.ts'
 import type { Distribution } from '../distro/os-release.ts'
 import { Draft, readTexts } from './draft.ts'
+import { ENTRYPOINT_TEXTS, planEntrypoint } from './entrypoint.ts'
 import { IDENTITY_TEXTS, planIdentity } from './identity.ts'
 import { planNetwork } from './network.ts'
 import { planSshHostKeys } from './ssh.ts'
@@ -28,7 +29,7 @@ export type MachineFacts = Readonly<{
 }>
 
 /** Files whose present content decides what is written. */
-export const MACHINE_TEXTS: readonly string[] = [...IDENTITY_TEXTS, ...USERS_TEXTS]
+export const MACHINE_TEXTS: readonly string[] = [...IDENTITY_TEXTS, ...USERS_TEXTS, ...ENTRYPOINT_TEXTS]
 
 /** Plans all that makes a container's tree a machine, but for kernel and boot loader. */
 export function planMachine(draft: Draft, facts: MachineFacts): void {
@@ -36,6 +37,7 @@ export function planMachine(draft: Draft, facts: MachineFacts): void {
   planNetwork(draft, facts)
   planUsers(draft, facts)
   planSshHostKeys(draft, facts)
+  planEntrypoint(draft, facts)
 }
 
 /** Reads what the plan depends on, and plans. */
