@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 
 const DRIVES = {
   virtio: (drive: string) => ['-drive', `${drive},if=virtio`],
@@ -13,6 +14,24 @@ const DRIVES = {
   ]
 }
 
+/** What is done with a machine that is up. */
+export type Visit = Readonly<{
+  /** TCP port of the guest that is forwarded. */
+  guestPort: number
+  /** Is given the port on 127.0.0.1, and the console so far. */
+  during: (port: number, console: () => string) => Promise<void>
+}>
+
+/** A TCP port of 127.0.0.1 that was free just now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
 /**
  * Boots an image as its user would, in a QEMU of the test's own, and gives its console up to the first match.
  * @throws Error with the console if nothing matches in time
@@ -22,8 +41,10 @@ export async function bootImage(
   format: string,
   bus: keyof typeof DRIVES,
   until = /login: $/,
-  seconds = 240
+  seconds = 240,
+  visit: Visit | null = null
 ): Promise<string> {
+  const port = visit && (await freePort())
   const drive = `file=${path.replaceAll(',', ',,')},format=${format},snapshot=on`
   const qemu = spawn(
     'qemu-system-x86_64',
@@ -40,7 +61,7 @@ export async function bootImage(
       'none',
       '-no-reboot',
       '-nic',
-      'none',
+      visit ? `user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:${port}-:${visit.guestPort}` : 'none',
       ...DRIVES[bus](drive)
     ],
     { stdio: ['ignore', 'pipe', 'pipe'] }
@@ -68,6 +89,12 @@ export async function bootImage(
         fail('QEMU ended')
       })
     })
+    if (visit && port !== null) {
+      const during = visit.during(port, () => console)
+      await during.catch(error => {
+        throw new Error(`${error}:\n${console.slice(-3000)}`)
+      })
+    }
     return console
   } finally {
     qemu.kill('SIGKILL')

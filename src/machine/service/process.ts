@@ -170,7 +170,8 @@ export function findProgram(
   index: TreeIndex,
   { argv: [program = ''], env, workingDir }: DockerProcess
 ): void {
-  const from = (folder: string): string => (folder.startsWith('/') ? folder : `${workingDir}/${folder}`)
+  const from = (folder: string): string =>
+    folder.startsWith('/') ? folder : `${workingDir.replace(/\/$/, '')}/${folder}`
   // Not made shorter as text: `..` after a link leads elsewhere.
   const places = program.includes('/')
     ? [from(program)]
@@ -180,7 +181,7 @@ export function findProgram(
   throw new ActionError(
     `The image's ENTRYPOINT or CMD begins with ${JSON.stringify(program)}, ` +
       (files.length > 0
-        ? `but ${files.join(', ')} is not executable. Add RUN chmod +x ${files[0]} to the Dockerfile.`
+        ? `but ${files[0]} is not executable. Add RUN chmod +x ${files[0]} to the Dockerfile.`
         : `but there is no such program in the image: looked for ${places.join(', ')}. Install it in the Dockerfile, or correct the instruction.`),
     TITLE
   )
