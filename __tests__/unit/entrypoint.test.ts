@@ -206,6 +206,35 @@ describe('the program', () => {
     else expect(() => scriptOf(config, { tree })).toThrow(message)
   })
 
+  test('may not be the init', () => {
+    const tree = { 'sbin/x': 1, 'usr/bin/init': '-> ../../sbin/init' }
+    expect(() => plan({ entrypoint: ['init'] }, { tree, programs: ['sbin/init'] })).toThrow(
+      'starts with anyway'
+    )
+  })
+
+  test('may be another program of the BusyBox that is the init', () => {
+    const draft = draftOf({ 'usr/bin/httpd': '-> busybox', 'usr/bin/init': '-> busybox' }, 'usr/bin/busybox')
+    const facts = {
+      ...plainFacts('busybox'),
+      init: { path: '/sbin/init', program: 'usr/bin/busybox', system: 'busybox' }
+    } as const
+    const planned = (name: string) => () =>
+      planMachine(draft, { ...facts, service: { ...CONFIG, entrypoint: [name] } })
+    expect(planned('httpd')).not.toThrow()
+    expect(planned('init')).toThrow('starts with anyway')
+  })
+
+  test.each([
+    [['bash'], true],
+    [['/bin/sh'], true],
+    [['sh', '-c', 'serve'], false],
+    [['/usr/bin/serve'], false]
+  ])('%j is a shell that has nothing to do: %j', (cmd, warned) => {
+    const { draft } = plan({ entrypoint: [], cmd }, { programs: ['usr/bin/bash', 'usr/bin/sh'] })
+    expect(draft.warnings.some(warning => warning.includes('just the shell'))).toBe(warned)
+  })
+
   test('its name may not be taken for a variable', () => {
     expect(() => plan({ entrypoint: ['/opt/a=b'] }, { tree: { 'opt/x': 1 }, programs: ['opt/a=b'] })).toThrow(
       'holds "="'

@@ -163,13 +163,13 @@ export function signalNumber(name: string): number {
 }
 
 /**
- * Finds the program as Docker does.
+ * Finds the program as Docker does, and returns its real path.
  * @throws ActionError if there is none that can be run
  */
 export function findProgram(
   index: TreeIndex,
   { argv: [program = ''], env, workingDir }: DockerProcess
-): void {
+): string {
   const from = (folder: string): string =>
     folder.startsWith('/') ? folder : `${workingDir.replace(/\/$/, '')}/${folder}`
   // Not made shorter as text: `..` after a link leads elsewhere.
@@ -177,7 +177,10 @@ export function findProgram(
     ? [from(program)]
     : (env.get('PATH') ?? '').split(':').map(folder => `${from(folder)}/${program}`)
   const files = places.filter(place => program !== '' && index.kind(place) === 'f')
-  if (files.some(file => ((index.entry(index.resolve(file) ?? '')?.mode ?? 0) & 0o111) !== 0)) return
+  for (const file of files) {
+    const real = index.resolve(file) ?? ''
+    if (((index.entry(real)?.mode ?? 0) & 0o111) !== 0) return real
+  }
   throw new ActionError(
     `The image's ENTRYPOINT or CMD begins with ${JSON.stringify(program)}, ` +
       (files.length > 0
