@@ -38,8 +38,13 @@ readlink cwd
 grep -E '^(Uid|Gid|Groups|Umask|SigIgn|SigBlk):' status
 `
 
-/** Answers with the facts of itself, and kills itself when asked to. It opens its output again, as nginx does. */
+/**
+ * Answers with the facts of itself, kills itself and ends the machine when asked to. It opens its output again, as nginx
+ * does, and serves on a port that only root may take outside of a container.
+ */
 const PERL_SERVER = `use IO::Socket::INET;
+my $low = IO::Socket::INET->new(LocalPort => 80, Listen => 5, ReuseAddr => 1) or die "port 80: $!";
+$SIG{QUIT} = sub { syswrite STDOUT, "ended by SIGQUIT\\n"; exit 0 };
 open(my $out, '>', '/dev/stdout') or die "no /dev/stdout: $!";
 print $out "serving as $$\\n";
 close $out;
@@ -51,6 +56,7 @@ while (my $client = $socket->accept) {
   print $client "HTTP/1.0 200 OK\\r\\n\\r\\npid $$\\n$facts";
   close $client;
   kill 'KILL', $$ if $request =~ /kill/;
+  open my $off, '>', '/tmp/off' if $request =~ /poweroff/;
 }
 `
 
@@ -74,7 +80,7 @@ ENV LINES=$LINES ODD="it's \\"odd\\" %h %% \\$HOME \\\\ \\\\n \`id\`; *" dotted.
 USER web
 WORKDIR "/srv/a place"
 VOLUME ["/var/lib/web/own", "/var/lib/web/new"]
-EXPOSE 8080
+EXPOSE 8080 80
 STOPSIGNAL SIGQUIT
 `
 
@@ -134,7 +140,9 @@ FROM kernel
 RUN apt-get update \\
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends systemd-sysv \\
     && rm -rf /var/lib/apt/lists/*
-RUN printf '[Match]\\nName=en*\\n[Network]\\nDHCP=yes\\n' >/etc/systemd/network/web.network && systemctl enable systemd-networkd
+RUN printf '[Match]\\nName=e*\\n[Network]\\nDHCP=yes\\n' >/etc/systemd/network/web.network && systemctl enable systemd-networkd
+RUN printf '[Path]\\nPathExists=/tmp/off\\nUnit=poweroff.target\\n[Install]\\nWantedBy=multi-user.target\\n' \\
+      >/etc/systemd/system/off.path && systemctl enable off.path
 RUN useradd --uid 1005 --create-home --groups audio,video web \\
     && mkdir -p /run/web/deep /var/lib/web/own && chown web:audio /run/web /var/lib/web/own
 ${APPLICATION}ENTRYPOINT ${JSON.stringify(['perl', '/srv/serve', ...ARGUMENTS.slice(0, 4)])}
@@ -158,11 +166,18 @@ test.each([
   expect(expected.env).toContain('LINES=one\n two')
 
   const run = await bench.succeed({
-    inputs: { image, name, 'entrypoint-service': 'true', 'boot-test': 'false', 'upload-artifact': 'false' }
+    inputs: {
+      image,
+      name,
+      'entrypoint-service': 'true',
+      'boot-test': 'false',
+      'upload-artifact': 'false',
+      'kernel-args': 'net.ifnames=0'
+    }
   })
-  expect(run.summary).toContain('| Exposed ports | 8080/tcp |')
+  expect(run.summary).toContain('| Exposed ports | 80/tcp, 8080/tcp |')
   expect(JSON.parse(readFileSync(run.outputs.report ?? '', 'utf8')).service).toMatchObject({
-    exposedPorts: ['8080/tcp'],
+    exposedPorts: ['80/tcp', '8080/tcp'],
     volumes: expect.arrayContaining(['/var/lib/web/own', '/var/lib/web/new'])
   })
 
@@ -177,6 +192,11 @@ test.each([
       expect(second.pid).not.toBe(first.pid)
       expect(comparable(second)).toEqual(expected)
       expect(console()).toContain(`serving as ${second.pid}`)
+      if (serve !== PERL_SERVER) return
+      await ask(port, 'poweroff')
+      for (const end = Date.now() + 60_000; Date.now() < end; await delay(500))
+        if (console().includes('ended by SIGQUIT')) return
+      throw new Error('The stop signal did not arrive')
     }
   })
 })
