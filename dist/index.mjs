@@ -38,7 +38,7 @@ import {
 // src/main.ts
 import { existsSync as existsSync4, mkdirSync as mkdirSync5 } from "node:fs";
 import { tmpdir as tmpdir2 } from "node:os";
-import { basename as basename3, join as join9 } from "node:path";
+import { basename as basename3, join as join10 } from "node:path";
 
 // src/boot-check/boot-check.ts
 import { once } from "node:events";
@@ -1260,19 +1260,28 @@ async function readImageConfig(host, image) {
     workingDir: Config?.WorkingDir ?? "",
     stopSignal: Config?.StopSignal ?? "",
     volumes: Object.keys(Config?.Volumes ?? {}),
-    exposedPorts: Object.keys(Config?.ExposedPorts ?? {})
+    exposedPorts: Object.keys(Config?.ExposedPorts ?? {}),
+    onBuild: (Config?.OnBuild ?? []).length > 0
   };
 }
 async function openContainer(host, undo, image, workDir) {
   const name = `docker-to-disk-${undo.runId}`;
-  undo.register({ kind: "container", name });
+  const held = [];
+  const hold = (resource) => {
+    undo.register(resource);
+    held.unshift(resource);
+  };
+  hold({ kind: "container", name });
   await host.run(["docker", "create", "--name", name, "--network", "none", image, "/docker-to-disk"], {
     timeout: 10 * MINUTE
   });
   const read = (path, limit = 1 << 20) => readFromContainer(host, name, path, limit);
-  const layers = await mountLayers(host, undo, name, workDir);
+  const layers = await mountLayers(host, name, workDir, hold);
   const tree = layers ? await readMounted(host, layers) : await readExported(host, name, workDir);
-  return { image, name, read, ...tree };
+  const close = async () => {
+    for (const resource of held) await undo.release(resource);
+  };
+  return { image, name, read, close, ...tree };
 }
 async function readMounted(host, mountPoint) {
   const parser = new FindParser();
@@ -1369,7 +1378,7 @@ var TAR_KINDS = {
   "block-device": "b",
   fifo: "p"
 };
-async function mountLayers(host, undo, name, workDir) {
+async function mountLayers(host, name, workDir, hold) {
   const because = (reason) => {
     info(`The tree is read with docker export, since ${reason}.`);
     return null;
@@ -1385,9 +1394,8 @@ async function mountLayers(host, undo, name, workDir) {
   if (options.length > MOUNT_OPTIONS_LIMIT)
     return because(`${lowerDirs.length} layers are too many for one mount`);
   const target = join3(workDir, "layers");
-  mkdirSync2(target);
-  const mount = { kind: "mount", target };
-  undo.register(mount);
+  mkdirSync2(target, { recursive: true });
+  hold({ kind: "mount", target });
   const mounted = await host.runAsRoot(
     ["mount", "-t", "overlay", "-o", options, "overlay", target],
     {
@@ -1395,9 +1403,7 @@ async function mountLayers(host, undo, name, workDir) {
       timeout: MINUTE
     }
   );
-  if (mounted.exitCode === 0) return target;
-  undo.keep(mount);
-  return because(`its layers cannot be mounted (${inert(mounted.stderr.trim())})`);
+  return mounted.exitCode === 0 ? target : because(`its layers cannot be mounted (${inert(mounted.stderr.trim())})`);
 }
 function overlayLayers(graphDriver) {
   const { Name, Data } = JSON.parse(graphDriver || "null") ?? {};
@@ -4148,6 +4154,7 @@ function summaryMarkdown(report, artifacts) {
       ["Distribution", cell(report.distribution)],
       ["Kernel", report.kernels.map(cell).join(", ")],
       ["Init", cell(report.init)],
+      ["Added to the image", report.added.length === 0 ? "nothing" : cell(report.added.join(" "))],
       ["Disk", `${formatBytes(disk.sizeBytes)}, MBR, disk id ${disk.diskId}`],
       ["Boot check", booted]
     ]
@@ -4258,53 +4265,250 @@ async function addSummary(markdown) {
   await summary.addRaw(markdown).write();
 }
 
-// src/distro/families.ts
-var apt = (packages) => `RUN apt-get update && apt-get install -y --no-install-recommends ${packages}`;
-var FAMILIES = [
-  {
-    name: "Ubuntu",
-    ids: ["ubuntu"],
-    // Ubuntu's kernel only recommends initramfs-tools: without recommends there is no initrd unless it is named.
-    kernelLine: apt("linux-image-virtual initramfs-tools"),
-    initLine: apt("systemd-sysv")
-  },
-  {
-    name: "Kali",
-    ids: ["kali"],
-    kernelLine: apt("linux-image-amd64"),
-    initLine: apt("systemd-sysv")
-  },
-  {
-    name: "Debian",
-    ids: ["debian"],
-    kernelLine: apt("linux-image-amd64"),
-    initLine: apt("systemd-sysv")
-  },
-  {
-    name: "Alpine",
-    ids: ["alpine"],
-    kernelLine: "RUN apk add --no-cache linux-virt",
-    initLine: "RUN apk add --no-cache alpine-base"
-  },
-  {
-    name: "Fedora",
-    ids: ["fedora", "rhel", "centos", "rocky", "almalinux"],
-    kernelLine: `RUN dnf install -y kernel-core dracut && dracut --force --no-hostonly --add-drivers 'virtio_blk virtio_pci virtio_scsi ahci nvme ext4' --kver "$(ls /usr/lib/modules)" "/boot/initramfs-$(ls /usr/lib/modules).img"`,
-    initLine: "RUN dnf install -y systemd"
-  },
-  {
-    name: "Arch",
-    ids: ["arch"],
-    kernelLine: "RUN pacman -Sy --noconfirm linux mkinitcpio && mkinitcpio -P -S autodetect",
-    initLine: "RUN pacman -Sy --noconfirm systemd-sysvcompat"
-  },
-  {
-    name: "openSUSE",
-    ids: ["opensuse", "opensuse-leap", "opensuse-tumbleweed", "suse", "sles"],
-    kernelLine: "RUN zypper --non-interactive install kernel-default-base dracut && dracut --force --no-hostonly --regenerate-all",
-    initLine: "RUN zypper --non-interactive install systemd-sysvinit"
-  }
+// src/distro/drivers.ts
+var DISKS = [
+  ["virtio_blk", "virtio_pci"],
+  ["ahci", "sd_mod"],
+  ["nvme"],
+  ["virtio_scsi", "virtio_pci", "sd_mod"]
 ];
+async function lacksWithoutInitrd(container, kernel, filesystem) {
+  const path = container.index.resolve(`lib/modules/${kernel.version}/modules.builtin`);
+  const text = path === null ? null : await container.read(path);
+  return text === null ? null : missingBuiltIn(text.toString("latin1"), filesystem);
+}
+function missingBuiltIn(modulesBuiltin, filesystem) {
+  const names = [...modulesBuiltin.matchAll(/([^/\n]+)\.ko\s*$/gm)].map(
+    ([, name]) => name?.replaceAll("-", "_")
+  );
+  const has = (name) => names.includes(name);
+  const missing = [
+    ...has("ext4") || has(filesystem) ? [] : [`the filesystem (${filesystem})`],
+    ...DISKS.some((drivers) => drivers.every(has)) ? [] : ["any disk (virtio_blk, ahci or nvme)"]
+  ];
+  return missing.length === 0 ? null : missing.join(" and ");
+}
+
+// src/distro/family.ts
+function packagesFor(family, part, at) {
+  const reached = (version) => at.version === "" || compareVersions(at.version, version) >= 0;
+  return family.packages[part].filter(
+    ({ since, until, kernel, init, withoutSystemd, ids }) => (since === void 0 || reached(since)) && (until === void 0 || !reached(until)) && (kernel === void 0 || kernel === at.kernel) && (init === void 0 || init === at.init) && (withoutSystemd === void 0 || at.init !== "systemd") && (ids === void 0 || ids.includes(at.id))
+  ).map(({ name }) => name);
+}
+var DISK_DRIVERS = [
+  "virtio_blk",
+  "virtio_pci",
+  "virtio_scsi",
+  "ahci",
+  "sd_mod",
+  "nvme",
+  "usb_storage",
+  "uas",
+  "xhci_pci",
+  "ext4"
+];
+var forEachKernel = (command) => `for modules in /lib/modules/*/modules.dep; do version="$(basename "$(dirname "$modules")")"; ${command}; done`;
+var dracut = (initrd) => forEachKernel(
+  [
+    `[ -e "${initrd}" ] && continue`,
+    "drivers=",
+    `for driver in ${DISK_DRIVERS.join(" ")}; do if modinfo -k "$version" "$driver" >/dev/null 2>&1; then drivers="$drivers $driver"; fi; done`,
+    `dracut --force --no-hostonly --add-drivers "$drivers" --kver "$version" "${initrd}"`
+  ].join("; ")
+);
+
+// src/distro/families/alpine.ts
+var alpine = {
+  name: "Alpine",
+  ids: ["alpine"],
+  init: "openrc",
+  manager: "sbin/apk",
+  packages: {
+    kernel: [
+      { name: "linux-virt", kernel: "cloud" },
+      { name: "linux-lts", kernel: "generic" },
+      // Without it linux-lts brings the firmware of every device, half a gigabyte.
+      { name: "linux-firmware-none", kernel: "generic" },
+      { name: "e2fsprogs" }
+    ],
+    initrd: [{ name: "mkinitfs" }],
+    init: [
+      { name: "openrc" },
+      { name: "busybox-openrc", since: "3.17" },
+      { name: "busybox-mdev-openrc", since: "3.17" },
+      { name: "busybox-initscripts", until: "3.17" }
+    ],
+    network: [{ name: "busybox" }],
+    login: [{ name: "busybox" }],
+    sudo: [{ name: "doas" }]
+  },
+  install: (packages) => `apk add --no-cache ${packages}`,
+  // Its default features hold virtio, AHCI (ata), NVMe and USB storage.
+  makeInitrds: forEachKernel(
+    'flavour="$(echo "$version" | sed "s/.*-//")"; [ -e "/boot/initramfs-$flavour" ] || mkinitfs -o "/boot/initramfs-$flavour" "$version"'
+  ),
+  initrdsByHand: false,
+  kernelNames: [/^vmlinuz-(.+)$/],
+  initrdNames: (flavour) => [`initramfs-${flavour}`]
+};
+
+// src/distro/families/arch.ts
+var arch = {
+  name: "Arch",
+  ids: ["arch"],
+  init: "systemd",
+  manager: "usr/bin/pacman",
+  packages: {
+    // One kernel for all: there is no smaller one.
+    kernel: [{ name: "linux" }, { name: "mkinitcpio" }],
+    initrd: [{ name: "mkinitcpio" }],
+    init: [{ name: "systemd" }, { name: "systemd-sysvcompat" }],
+    network: [{ name: "systemd" }],
+    login: [{ name: "util-linux" }, { name: "shadow" }],
+    sudo: [{ name: "sudo" }]
+  },
+  // Arch knows no partial upgrade: what is new may need newer versions of what is there.
+  install: (packages) => `pacman -Syu --noconfirm --needed ${packages}`,
+  // The hook autodetect would leave out all that the build host does not have.
+  makeInitrds: forEachKernel(
+    'name="$(cat "/lib/modules/$version/pkgbase")"; mkinitcpio -S autodetect -k "$version" -g "/boot/initramfs-$name.img"'
+  ),
+  initrdsByHand: true,
+  kernelNames: [/^vmlinuz-(linux.*)$/],
+  initrdNames: (name) => [`initramfs-${name}.img`]
+};
+
+// src/distro/families/debian.ts
+var apt = {
+  manager: "usr/bin/apt-get",
+  install: (packages) => `apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ${packages}`,
+  makeInitrds: forEachKernel('[ -e "/boot/initrd.img-$version" ] || update-initramfs -c -k "$version"'),
+  initrdsByHand: false,
+  kernelNames: [/^vmlinuz-(\d.*)$/],
+  initrdNames: (version) => [`initrd.img-${version}`]
+};
+var login = [{ name: "login" }, { name: "util-linux" }];
+var debian = {
+  ...apt,
+  name: "Debian",
+  ids: ["debian"],
+  init: "systemd",
+  packages: {
+    kernel: [
+      { name: "linux-image-cloud-amd64", kernel: "cloud" },
+      { name: "linux-image-amd64", kernel: "generic" }
+    ],
+    initrd: [{ name: "initramfs-tools" }],
+    init: [{ name: "systemd-sysv" }],
+    network: [
+      // Part of the package systemd before.
+      { name: "systemd-resolved", since: "12", init: "systemd" },
+      { name: "dbus", init: "systemd" },
+      { name: "ifupdown", withoutSystemd: true },
+      { name: "isc-dhcp-client", until: "13", withoutSystemd: true },
+      { name: "dhcpcd-base", since: "13", withoutSystemd: true }
+    ],
+    login,
+    sudo: [{ name: "sudo" }]
+  }
+};
+var kali = { ...debian, name: "Kali", ids: ["kali"] };
+var devuan = {
+  ...debian,
+  name: "Devuan",
+  ids: ["devuan"],
+  init: "sysvinit",
+  packages: { ...debian.packages, init: [{ name: "sysvinit-core" }] }
+};
+var ubuntu = {
+  ...apt,
+  name: "Ubuntu",
+  ids: ["ubuntu"],
+  init: "systemd",
+  packages: {
+    kernel: [
+      { name: "linux-image-virtual", kernel: "cloud" },
+      { name: "linux-image-generic", kernel: "generic" },
+      // Only recommended by Ubuntu's kernels: without it there would be no initrd.
+      { name: "initramfs-tools" }
+    ],
+    initrd: [{ name: "initramfs-tools" }],
+    init: [{ name: "systemd-sysv" }],
+    network: [
+      { name: "systemd-resolved", since: "22.10", init: "systemd" },
+      { name: "dbus", init: "systemd" },
+      { name: "ifupdown", withoutSystemd: true },
+      { name: "isc-dhcp-client", withoutSystemd: true }
+    ],
+    login,
+    sudo: [{ name: "sudo" }]
+  }
+};
+
+// src/distro/families/fedora.ts
+var ENTERPRISE = ["rhel", "centos", "rocky", "almalinux", "ol"];
+var fedora = {
+  name: "Fedora",
+  ids: ["fedora", ...ENTERPRISE],
+  init: "systemd",
+  manager: "usr/bin/dnf",
+  packages: {
+    kernel: [
+      { name: "kernel-core", kernel: "cloud" },
+      { name: "kernel", kernel: "generic" },
+      { name: "dracut" },
+      { name: "kmod" },
+      { name: "e2fsprogs" }
+    ],
+    initrd: [{ name: "dracut" }, { name: "kmod" }, { name: "e2fsprogs" }],
+    init: [{ name: "systemd" }, { name: "systemd-udev" }],
+    network: [
+      { name: "systemd-networkd", ids: ["fedora"] },
+      { name: "systemd-resolved", ids: ["fedora"] },
+      { name: "NetworkManager", ids: ENTERPRISE }
+    ],
+    login: [{ name: "util-linux" }, { name: "passwd", ids: ENTERPRISE, until: "10" }],
+    sudo: [{ name: "sudo" }]
+  },
+  install: (packages) => `dnf install -y --setopt=install_weak_deps=False ${packages}`,
+  makeInitrds: dracut("/boot/initramfs-$version.img"),
+  // Installing a kernel in a container makes none, or one for the build host below /boot/MACHINE-ID.
+  initrdsByHand: true,
+  kernelNames: [/^vmlinuz-(\d.*)$/],
+  initrdNames: (version) => [`initramfs-${version}.img`]
+};
+
+// src/distro/families/opensuse.ts
+var opensuse = {
+  name: "openSUSE",
+  ids: ["opensuse", "opensuse-leap", "opensuse-tumbleweed", "suse", "sles"],
+  init: "systemd",
+  manager: "usr/bin/zypper",
+  packages: {
+    kernel: [
+      { name: "kernel-default-base", kernel: "cloud" },
+      { name: "kernel-default", kernel: "generic" },
+      { name: "dracut" },
+      { name: "kmod" },
+      { name: "e2fsprogs" }
+    ],
+    initrd: [{ name: "dracut" }, { name: "kmod" }, { name: "e2fsprogs" }],
+    init: [{ name: "systemd" }, { name: "udev" }],
+    // systemd-networkd and -resolved.
+    network: [{ name: "systemd-network" }],
+    login: [{ name: "util-linux" }, { name: "util-linux-systemd" }, { name: "shadow" }],
+    sudo: [{ name: "sudo" }]
+  },
+  install: (packages) => `zypper --non-interactive install --no-recommends ${packages}`,
+  makeInitrds: dracut("/boot/initrd-$version"),
+  initrdsByHand: true,
+  kernelNames: [/^vmlinuz-(\d.*)$/],
+  initrdNames: (version) => [`initrd-${version}`, `initrd-${version}.img`]
+};
+
+// src/distro/families.ts
+var FAMILIES = [debian, ubuntu, kali, devuan, alpine, fedora, arch, opensuse];
 function familyOf(distribution) {
   for (const id of [distribution.id, ...distribution.like]) {
     const family = FAMILIES.find((candidate) => candidate.ids.includes(id));
@@ -4338,24 +4542,14 @@ function classify(index, program) {
 
 // src/distro/kernels.ts
 var KERNEL_NAMES = [
+  ...FAMILIES.flatMap((family) => family.kernelNames),
   /^vmlinuz-(.+)$/,
-  // Debian, Ubuntu, Kali, Fedora, Alpine (flavour), Arch (package), openSUSE
   /^kernel-(.+)$/,
   // Gentoo
   /^vmlinuz()$/,
   /^bzImage()$/
 ];
-var initrdNames = (version) => version === "" ? ["initrd.img", "initrd", "initramfs.img", "initramfs"] : [
-  `initrd.img-${version}`,
-  // Debian family
-  `initramfs-${version}.img`,
-  // Fedora family, Arch
-  `initramfs-${version}`,
-  // Alpine
-  `initrd-${version}`,
-  // openSUSE
-  `initrd-${version}.img`
-];
+var initrdNames = (version) => version === "" ? ["initrd.img", "initrd", "initramfs.img", "initramfs"] : [...new Set(FAMILIES.flatMap((family) => family.initrdNames(version)))];
 var NOT_A_KERNEL = /rescue|\.(hmac|old|sig|config|bak)$|^0-/;
 var KERNEL_PLACES = ["/boot/vmlinuz-*", "/boot/*/*/linux", "/vmlinuz", "/usr/lib/modules/*/vmlinuz"];
 function findKernels(index) {
@@ -4421,6 +4615,23 @@ function fullVersion(index, version) {
   return all.length === 1 ? all[0] ?? version : version;
 }
 
+// src/distro/network.ts
+var FOLDERS = ["usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin"];
+var hasProgram = (index, name) => FOLDERS.some((folder) => index.kind(`${folder}/${name}`) === "f");
+function findNetworkClient(index, init) {
+  const has = (...names) => names.every((name) => hasProgram(index, name));
+  const networkd = ["usr/lib/systemd/systemd-networkd", "lib/systemd/systemd-networkd"].some(
+    (path) => index.kind(path) === "f"
+  );
+  if (init === "systemd" && networkd) return "systemd-networkd";
+  if (has("NetworkManager")) return "NetworkManager";
+  if (has("connmand")) return "connman";
+  const client = ["dhclient", "dhcpcd", "udhcpc"].find((name) => has(name));
+  if (client === void 0) return null;
+  if (has("ifup")) return `ifupdown with ${client}`;
+  return client === "dhcpcd" || client === "udhcpc" && init !== "systemd" ? client : null;
+}
+
 // src/distro/os-release.ts
 async function readDistribution(container) {
   for (const path of ["etc/os-release", "usr/lib/os-release"]) {
@@ -4453,48 +4664,182 @@ function unquote(text) {
 // src/rootfs.ts
 var EM_X86_64 = 62;
 var ELF_MACHINES = { 3: "x86", 40: "arm", 62: "x86-64", 183: "arm64", 243: "riscv" };
-async function findSystem(container) {
+var ESSENTIAL = ["kernel", "initrd", "init"];
+async function surveySystem(container, image, wishes) {
   const { index } = container;
   const distribution = await readDistribution(container);
   const family = familyOf(distribution);
   const init = findInit(index);
-  const [newest, ...older] = findKernels(index);
-  const missing = [];
+  await checkArchitecture(container, image, init);
+  const kernels = findKernels(index);
+  const initSystem = init?.system ?? family?.init ?? "other";
+  const networkClient = findNetworkClient(index, initSystem);
+  const lacks = [];
+  const [newest] = kernels;
   if (newest === void 0) {
     const found = index.list("boot");
-    missing.push(
-      `No kernel in the image: looked for ${KERNEL_PLACES.join(", ")}; ${found.length > 0 ? `/boot holds ${found.slice(0, 10).join(", ")}` : "/boot is empty or absent"}.`
-    );
+    lacks.push({
+      part: "kernel",
+      why: `No kernel in the image: looked for ${KERNEL_PLACES.join(", ")}; ${found.length > 0 ? `/boot holds ${found.slice(0, 10).join(", ")}` : "/boot is empty or absent"}.`
+    });
+  } else if (newest.initrd === null) {
+    const missing = await lacksWithoutInitrd(container, newest, wishes.filesystem);
+    if (missing !== null) {
+      lacks.push({
+        part: "initrd",
+        why: `The kernel ${newest.version} (/${newest.path}) has no initrd, and no driver built in for ${missing}.`
+      });
+    }
   }
+  const openrc = await missingOpenrc(container, init);
   if (init === null)
-    missing.push(`No init in the image: looked for ${INIT_PATHS.map((path) => `/${path}`).join(", ")}.`);
-  if (newest === void 0 || init === null) {
-    const lines = family && [newest === void 0 ? family.kernelLine : "", init === null ? family.initLine : ""].filter(Boolean);
-    const advice = lines ? `The image is ${distribution.name}; add to the Dockerfile:
-${lines.join("\n")}` : `The image is ${distribution.name}; install a kernel with its initrd and an init system in the Dockerfile.`;
-    throw new ActionError([...missing, advice].join("\n"), "Not a bootable system");
+    lacks.push({
+      part: "init",
+      why: `No init in the image: looked for ${INIT_PATHS.map((path) => `/${path}`).join(", ")}.`
+    });
+  else if (openrc) lacks.push({ part: "init", why: "/etc/inittab starts /sbin/openrc, which is not there." });
+  if (wishes.network === "dhcp" && networkClient === null)
+    lacks.push({ part: "network", why: `No DHCP client that starts under ${initSystem}.` });
+  const login2 = [["agetty", "getty", "mingetty"], ["login"]].filter(
+    (names) => !names.some((name) => hasProgram(index, name))
+  );
+  if (login2.length > 0)
+    lacks.push({
+      part: "login",
+      why: `No login prompt: no ${login2.map((names) => names[0]).join(" and no ")}.`
+    });
+  if (wishes.user !== null && !["doas", "sudo"].some((name) => hasProgram(index, name)))
+    lacks.push({ part: "sudo", why: `Nothing gives ${wishes.user} the rights of root: no sudo, no doas.` });
+  return {
+    distribution,
+    family,
+    kernels,
+    init,
+    networkClient,
+    lacks,
+    hasManager: family !== null && index.kind(family.manager) === "f" && index.kind("bin/sh") === "f",
+    names: index.list("").filter((name) => !DOCKERS.includes(name))
+  };
+}
+var DOCKERS = [".dockerenv", "dev", "etc", "proc", "sys"];
+async function missingOpenrc(container, init) {
+  if (init?.system !== "busybox") return false;
+  const path = container.index.resolve("etc/inittab");
+  const inittab = path === null ? null : await container.read(path);
+  return /^[^#\n]*:sysinit:\/sbin\/openrc\b/m.test(inittab?.toString("latin1") ?? "");
+}
+function planAddition(survey, wishes, onBuild) {
+  const { family, lacks, distribution } = survey;
+  const essential = lacks.filter(({ part }) => ESSENTIAL.includes(part));
+  const problem = essential.map(({ why }) => why);
+  const refuse2 = (...lines) => {
+    throw new ActionError([...problem, ...lines].join("\n"), "Not a bootable system");
+  };
+  if (wishes.installSystem === "never") {
+    if (essential.every(({ part }) => part === "init" && survey.init !== null)) return null;
+    return refuse2(advice(survey, "set install-system to auto, or "));
   }
-  await checkArchitecture(container, init);
-  const say = (what) => info(inert(what.replaceAll("\n", " ")));
-  say(`Distribution: ${distribution.name}`);
-  say(`Kernel: ${newest.version} (/${newest.path})`);
-  say(`Initrd: ${newest.initrd === null ? "none" : `/${newest.initrd}`}`);
-  for (const kernel of older) say(`Older kernel, in the boot menu: ${kernel.version} (/${kernel.path})`);
-  say(`Init: ${init.path} (${init.system}${init.path === `/${init.program}` ? "" : `, /${init.program}`})`);
+  const wanted = wishes.installSystem === "auto" ? lacks : [...ESSENTIAL, "network", "login"].map(
+    (part) => lacks.find((lack) => lack.part === part) ?? { part, why: 'Input install-system is "always".' }
+  );
+  if (wanted.length === 0) return null;
+  if (family === null || !survey.hasManager || onBuild) {
+    if (essential.length === 0 && wishes.installSystem === "auto") return null;
+    if (onBuild)
+      return refuse2(
+        "It cannot be added, for the image has ONBUILD instructions, which would run once more.",
+        advice(survey, "")
+      );
+    return refuse2(...cannotComplete(survey));
+  }
+  const at = {
+    id: distribution.id,
+    version: distribution.version,
+    kernel: wishes.kernel,
+    init: survey.init?.system ?? family.init
+  };
+  const parts = wanted.map(({ part, why }) => ({ part, why, packages: packagesFor(family, part, at) }));
+  const packages = [...new Set(parts.flatMap((part) => part.packages))];
+  const brings = (part) => parts.some((planned) => planned.part === part);
+  return {
+    parts,
+    packages,
+    commands: [
+      family.install(packages.join(" ")),
+      ...brings("initrd") || brings("kernel") && family.initrdsByHand ? [family.makeInitrds] : [],
+      // Some distributions have the link in a package of its own, whose name changes.
+      ...brings("init") && family.init === "systemd" ? ["[ -e /sbin/init ] || ln -s /usr/lib/systemd/systemd /sbin/init"] : []
+    ]
+  };
+}
+function advice({ distribution, family, lacks }, instead) {
+  if (family === null)
+    return `The image is ${distribution.name}; install a kernel with its initrd and an init system in the Dockerfile.`;
+  const at = {
+    id: distribution.id,
+    version: distribution.version,
+    kernel: "generic",
+    init: family.init
+  };
+  const lines = lacks.filter(({ part }) => ESSENTIAL.includes(part)).map(({ part }) => {
+    const install = `RUN ${family.install(packagesFor(family, part, at).join(" "))}`;
+    return part === "initrd" || part === "kernel" && family.initrdsByHand ? `${install} && ${family.makeInitrds}` : install;
+  });
+  return `The image is ${distribution.name}; ${instead}add to the Dockerfile:
+${lines.join("\n")}`;
+}
+function cannotComplete({ distribution, family, names, kernels, init }) {
+  const what = family === null ? distribution.name : `${distribution.name} without /${family.manager} or /bin/sh`;
+  const parts = [
+    kernels.length === 0 ? "a kernel with its initrd" : "",
+    init === null ? "an init system" : ""
+  ];
+  return [
+    `They cannot be added: the image is ${what}, with ${names.length === 0 ? "nothing" : names.slice(0, 10).join(", ")} at its root.`,
+    `Either build on a distribution that can be completed (${FAMILIES.map(({ name }) => name).join(", ")}), such as`,
+    "FROM debian:bookworm",
+    "COPY --from=yours /app /app",
+    `with your ENTRYPOINT and entrypoint-service: true; or put ${parts.filter(Boolean).join(" and ") || "an initrd"} into the image in the Dockerfile.`
+  ];
+}
+function requireSystem(survey, wishes) {
+  const { distribution, kernels, init } = survey;
+  const [newest, ...older] = kernels;
+  planAddition(survey, { ...wishes, installSystem: "never" }, false);
+  if (newest === void 0 || init === null) throw new Error("A lack was not told.");
   return { distribution, kernels: [newest, ...older], init };
 }
-async function checkArchitecture(container, init) {
-  const header = await container.read(init.program, 20);
-  if (header === null || header.length < 20)
-    throw new ActionError(`/${init.program}, the init, is empty.`, "Not a bootable system");
-  const isElf = header.subarray(0, 4).equals(Buffer.from("\x7FELF", "latin1"));
-  const machine = isElf ? header.readUInt16LE(18) : null;
-  if (machine !== null && machine !== EM_X86_64) {
+function logSurvey({ distribution, kernels, init, networkClient }) {
+  const say = (what) => info(inert(what.replaceAll("\n", " ")));
+  const [newest, ...older] = kernels;
+  say(`Distribution: ${distribution.name}`);
+  say(`Kernel: ${newest ? `${newest.version} (/${newest.path})` : "none"}`);
+  if (newest) say(`Initrd: ${newest.initrd === null ? "none" : `/${newest.initrd}`}`);
+  for (const kernel of older) say(`Older kernel, in the boot menu: ${kernel.version} (/${kernel.path})`);
+  const link = init === null || init.path === `/${init.program}` ? "" : `, /${init.program}`;
+  say(`Init: ${init ? `${init.path} (${init.system}${link})` : "none"}`);
+  say(`DHCP client: ${networkClient ?? "none"}`);
+}
+var COMMON_PROGRAMS = ["bin/sh", "bin/busybox", "usr/bin/env"];
+async function checkArchitecture(container, image, init) {
+  const refuse2 = (machine, source) => {
     throw new ActionError(
-      `The image is built for ${ELF_MACHINES[machine] ?? `ELF machine ${machine}`} (/${init.program}), but the disk is for an x86-64 machine. Build with --platform linux/amd64 or use an amd64 base image.`,
+      `The image is built for ${machine} (${source}), but the disk is for an x86-64 machine. Build with --platform linux/amd64 or use an amd64 base image.`,
       "Wrong architecture"
     );
+  };
+  const programs = [init?.program, ...COMMON_PROGRAMS.map((path) => container.index.resolve(path))];
+  for (const program of programs) {
+    if (!program || container.index.entry(program)?.kind !== "f") continue;
+    const header = await container.read(program, 20);
+    if (program === init?.program && (header === null || header.length < 20))
+      throw new ActionError(`/${program}, the init, is empty.`, "Not a bootable system");
+    if (header === null || header.length < 20 || header.toString("latin1", 0, 4) !== "\x7FELF") continue;
+    const machine = header.readUInt16LE(18);
+    if (machine !== EM_X86_64) refuse2(ELF_MACHINES[machine] ?? `ELF machine ${machine}`, `/${inert(program)}`);
+    return;
   }
+  if (!["", "amd64"].includes(image.architecture)) refuse2(image.architecture, "by the image's configuration");
 }
 
 // src/stages.ts
@@ -4530,11 +4875,85 @@ function savedState() {
   };
 }
 
+// src/system-layer.ts
+import { readFileSync as readFileSync3 } from "node:fs";
+import { join as join7 } from "node:path";
+var LIMIT2 = 60 * 6e4;
+var PROXIES = /^(?:https?|ftp|all|no)_proxy(?:=|$)/i;
+function layerDockerfile(base, { commands }) {
+  const script = [
+    "set -eu",
+    "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    ...commands
+  ];
+  return [
+    `FROM ${base}`,
+    "USER 0:0",
+    // The exec form: the image's own SHELL may be any program.
+    `RUN ${JSON.stringify(["/bin/sh", "-c", script.join("\n")])}`,
+    ""
+  ].join("\n");
+}
+function layerBuild({ source }, builder) {
+  const given = source.kind === "build" ? source.build : null;
+  return {
+    // The Dockerfile alone, from standard input.
+    context: "-",
+    file: null,
+    target: null,
+    buildArgs: given?.buildArgs.filter((argument) => PROXIES.test(argument)) ?? [],
+    buildContexts: [],
+    secrets: [],
+    ssh: [],
+    labels: [],
+    addHosts: given?.addHosts ?? [],
+    cacheFrom: [],
+    cacheTo: [],
+    noCache: given?.noCache ?? false,
+    pull: false,
+    network: given?.network ?? null,
+    builder
+  };
+}
+async function addSystem(host, undo, addition, { image, inputs, workDir }) {
+  const base = `docker-to-disk:${undo.runId}`;
+  const name = { kind: "image-name", name: base };
+  undo.register(name);
+  await host.run(["docker", "tag", image, base]);
+  const kind = await detectBuilder(host);
+  const builder = await ownBuilder(host, kind);
+  const iidFile = join7(workDir, "system-image-id");
+  info(`Installing with ${BUILDER_NAMES[kind]}: ${addition.packages.join(" ")}`);
+  try {
+    const options = { builder: kind, platform: inputs.platform, iidFile, secretPath: (id) => id };
+    await host.run(buildArgv(layerBuild(inputs, builder), options), {
+      env: kind === "buildx" ? {} : { DOCKER_BUILDKIT: kind === "buildkit" ? "1" : "0" },
+      input: layerDockerfile(base, addition),
+      onLine: (line) => info(inert(line)),
+      timeout: LIMIT2
+    });
+  } catch (error2) {
+    if (host.cancelled.aborted || !(error2 instanceof ActionError)) throw error2;
+    throw new ActionError(
+      `The packages that make the image a machine could not be installed: ${addition.packages.join(" ")}. ${error2.message}
+If the build has to go through a proxy, set build-args: HTTP_PROXY=\u2026; or install them in the Dockerfile, and nothing is added.`,
+      "System not installed"
+    );
+  }
+  await undo.release(name);
+  return readFileSync3(iidFile, "utf8").trim();
+}
+async function ownBuilder(host, kind) {
+  if (kind !== "buildx") return null;
+  const context = await host.run(["docker", "context", "show"], { allowFailure: true });
+  return context.exitCode === 0 && context.stdout.trim() || "default";
+}
+
 // src/tools.ts
 import { createHash as createHash2 } from "node:crypto";
-import { existsSync as existsSync3, mkdirSync as mkdirSync3, readdirSync, readFileSync as readFileSync3 } from "node:fs";
+import { existsSync as existsSync3, mkdirSync as mkdirSync3, readdirSync, readFileSync as readFileSync4 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join as join7 } from "node:path";
+import { join as join8 } from "node:path";
 function neededTools(inputs) {
   const program = (name, pkg) => ({ program: name, package: pkg });
   const compresses = (compression) => inputs.formats.some((format) => format.compression === compression);
@@ -4563,12 +4982,12 @@ function neededTools(inputs) {
 var namesOf = (tools) => tools.map((tool) => "program" in tool ? tool.program : tool.file).join(", ");
 var packagesOf = (tools) => [...new Set(tools.map((tool) => tool.package))].sort();
 var bootCodePath = () => MBR_PLACES.find((place) => existsSync3(place)) ?? MBR_PLACES[0];
-var moduleFolder = () => MODULE_FOLDERS.find((folder) => existsSync3(join7(folder, "menu.c32"))) ?? null;
+var moduleFolder = () => MODULE_FOLDERS.find((folder) => existsSync3(join8(folder, "menu.c32"))) ?? null;
 function isPresent(host, tool) {
   return "program" in tool ? host.which(tool.program) !== null : tool.places.some((place) => existsSync3(place));
 }
 var packageFolder = {
-  path: () => join7(process.env.RUNNER_TEMP || tmpdir(), "docker-to-disk-apt"),
+  path: () => join8(process.env.RUNNER_TEMP || tmpdir(), "docker-to-disk-apt"),
   /** As root, for apt keeps a folder in it that nobody else may read. */
   remove: async (host) => {
     const path = packageFolder.path();
@@ -4631,7 +5050,7 @@ function cacheKey(packages) {
 }
 function osRelease() {
   try {
-    const text = readFileSync3("/etc/os-release", "utf8");
+    const text = readFileSync4("/etc/os-release", "utf8");
     const value = (name) => new RegExp(`^${name}="?([^"\\n]*)`, "m").exec(text)?.[1] ?? "";
     return `${value("ID")}-${value("VERSION_ID")}`;
   } catch {
@@ -4675,8 +5094,8 @@ async function withCache(folder, cancelled, call) {
     else process.env.RUNNER_TEMP = RUNNER_TEMP;
   }
 }
-var packagePaths = (folder) => [join7(folder, "*.deb")];
-var debFiles = (folder) => readdirSync(folder).filter((name) => name.endsWith(".deb")).map((name) => join7(folder, name));
+var packagePaths = (folder) => [join8(folder, "*.deb")];
+var debFiles = (folder) => readdirSync(folder).filter((name) => name.endsWith(".deb")).map((name) => join8(folder, name));
 async function installFiles(host, folder, onLine, deadline) {
   const files = debFiles(folder);
   if (files.length === 0) return false;
@@ -4723,13 +5142,13 @@ async function apt2(host, args, onLine, deadline) {
 
 // src/undo.ts
 import { randomBytes as randomBytes3 } from "node:crypto";
-import { mkdirSync as mkdirSync4, readdirSync as readdirSync2, readFileSync as readFileSync4, renameSync as renameSync2, rmdirSync, rmSync as rmSync5, writeFileSync as writeFileSync4 } from "node:fs";
+import { mkdirSync as mkdirSync4, readdirSync as readdirSync2, readFileSync as readFileSync5, renameSync as renameSync2, rmdirSync, rmSync as rmSync5, writeFileSync as writeFileSync4 } from "node:fs";
 import { homedir } from "node:os";
-import { join as join8 } from "node:path";
+import { join as join9 } from "node:path";
 import { setTimeout as delay2 } from "node:timers/promises";
 var RETRIES = 8;
 var LATE_CONTAINER_CHECKS = 6;
-var journalFolder = () => join8(process.env.XDG_STATE_HOME || join8(homedir(), ".local", "state"), "docker-to-disk");
+var journalFolder = () => join9(process.env.XDG_STATE_HOME || join9(homedir(), ".local", "state"), "docker-to-disk");
 var Undo = class _Undo {
   constructor(runId, host, resources) {
     this.runId = runId;
@@ -4779,11 +5198,6 @@ var Undo = class _Undo {
     } catch {
     }
   }
-  /** Forgets a resource that became a result. */
-  keep(resource) {
-    this.#resources = this.#resources.filter((other) => other !== resource);
-    this.#write();
-  }
   /**
    * Gives everything back, newest first, whatever fails on the way.
    * @returns a sentence for each resource that could not be given back; these stay in the journal
@@ -4814,19 +5228,19 @@ var Undo = class _Undo {
     renameSync2(`${path}.new`, path);
   }
 };
-var journalPath = (runId) => join8(journalFolder(), `${runId}.json`);
+var journalPath = (runId) => join9(journalFolder(), `${runId}.json`);
 function readJournal(runId) {
   if (!/^[0-9a-f]{12}$/.test(runId)) return null;
   try {
-    return JSON.parse(readFileSync4(journalPath(runId), "utf8"));
+    return JSON.parse(readFileSync5(journalPath(runId), "utf8"));
   } catch {
     return null;
   }
 }
 function identify(pid) {
   try {
-    const boot = readFileSync4("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    const fields = readFileSync4(`/proc/${pid}/stat`, "utf8").split(") ").pop()?.split(" ");
+    const boot = readFileSync5("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    const fields = readFileSync5(`/proc/${pid}/stat`, "utf8").split(") ").pop()?.split(" ");
     if (fields?.[0] === "Z") return null;
     return { pid, startTime: `${boot}/${fields?.[19]}`, boot };
   } catch {
@@ -4837,6 +5251,8 @@ function describe(resource) {
   switch (resource.kind) {
     case "container":
       return `container ${resource.name}`;
+    case "image-name":
+      return `image name ${resource.name}`;
     case "mount":
       return `mount ${resource.target}`;
     case "loop":
@@ -4856,6 +5272,14 @@ async function release(host, resource) {
         if (await retry(() => removeContainer(host, resource.name))) return;
         await delay2(250);
       }
+      return;
+    case "image-name":
+      await retry(async () => {
+        const argv = ["docker", "rmi", "--no-prune", resource.name];
+        const removed = await host.run(argv, { ...options, allowFailure: true });
+        if (removed.exitCode !== 0 && !/No such image/i.test(removed.stderr))
+          throw new Error(removed.stderr.trim());
+      });
       return;
     case "mount":
       await retry(async () => {
@@ -4902,7 +5326,7 @@ async function removeContainer(host, name) {
   return true;
 }
 function mountedBelow(path) {
-  return readFileSync4("/proc/self/mountinfo", "utf8").split("\n").map(
+  return readFileSync5("/proc/self/mountinfo", "utf8").split("\n").map(
     (line) => line.split(" ")[4]?.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)))
   ).filter((target) => target !== void 0 && (target === path || target.startsWith(`${path}/`))).map((target) => target).reverse();
 }
@@ -4931,8 +5355,8 @@ function processesNaming(runId) {
   const variable = `${RUN_VARIABLE}=${runId}\0`;
   return readdirSync2("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid).filter((pid) => {
     try {
-      if (readFileSync4(`/proc/${pid}/cmdline`, "latin1").includes(runId)) return true;
-      return readFileSync4(`/proc/${pid}/environ`, "latin1").includes(variable);
+      if (readFileSync5(`/proc/${pid}/cmdline`, "latin1").includes(runId)) return true;
+      return readFileSync5(`/proc/${pid}/environ`, "latin1").includes(variable);
     } catch {
       return false;
     }
@@ -4978,23 +5402,25 @@ async function fail(error2) {
 async function makeImage(host, undo, inputs) {
   const stages = new Stages();
   const outputDir = makeOutputDir(undo, inputs);
-  const workDir = join9(outputDir, `.docker-to-disk-${undo.runId}`);
-  const disk = join9(workDir, "disk.raw");
-  const serialLog = join9(workDir, `${inputs.name}.console.log`);
+  const workDir = join10(outputDir, `.docker-to-disk-${undo.runId}`);
+  const disk = join10(workDir, "disk.raw");
+  const serialLog = join10(workDir, `${inputs.name}.console.log`);
   const run = { host, undo, inputs, stages, outputDir, workDir, disk, serialLog };
   const tools = new BackgroundTools(host, await stages.run("Preflight", () => prepare(run)));
   try {
     const image = await stages.run("Container image", () => obtainImage(host, inputs, workDir));
-    const container = await stages.run("File tree", () => openTree(run, image));
-    const system = await stages.run("Root filesystem", () => findSystem(container));
+    const config = await readImageConfig(host, image);
+    const bare = await stages.run("File tree", () => openTree(run, image));
+    const { survey, addition } = await stages.run("Root filesystem", () => planSystem(run, bare, config));
+    const { container, system } = addition === null ? { container: bare, system: requireSystem(survey, inputs) } : await stages.run("System", () => completeSystem(run, bare, addition, config));
     await stages.run("Tools", () => tools.finish());
-    const { plan, mounted } = await stages.run("Disk", () => makeDisk(run, container, system));
+    const { plan, mounted } = await stages.run("Disk", () => makeDisk(run, container, system, config));
     await stages.run("Boot loader", () => makeBootable(run, container, plan, mounted));
     const made = await stages.run(
       inputs.boot === null ? "Formats" : "Boot check and formats",
       () => checkAndConvert(run)
     );
-    await publish(run, { image, system, plan, ...made });
+    await publish(run, { image: container.image, system, added: addition?.packages ?? [], plan, ...made });
   } finally {
     await tools.settled();
   }
@@ -5005,7 +5431,7 @@ function makeOutputDir(undo, { outputDir }) {
       mkdirSync5(outputDir, { recursive: true });
       return outputDir;
     }
-    const fresh = join9(process.env.RUNNER_TEMP || tmpdir2(), `docker-to-disk-${undo.runId}`);
+    const fresh = join10(process.env.RUNNER_TEMP || tmpdir2(), `docker-to-disk-${undo.runId}`);
     undo.register({ kind: "empty-folder", path: fresh });
     mkdirSync5(fresh, { mode: 448 });
     return fresh;
@@ -5066,7 +5492,28 @@ async function openTree({ host, undo, workDir }, image) {
   info(`${inodes} files and folders, ${formatBytes(bytes)}`);
   return container;
 }
-async function makeDisk(run, container, system) {
+async function planSystem({ inputs }, container, config) {
+  const survey = await surveySystem(container, config, inputs);
+  logSurvey(survey);
+  const addition = planAddition(survey, inputs, config.onBuild);
+  if (addition === null) {
+    info("Nothing is added to the image.");
+    for (const { why } of survey.lacks) warning(inert(why));
+  }
+  for (const { part, why, packages } of addition?.parts ?? [])
+    info(inert(`To be added, ${part}: ${packages.join(" ")}. ${why}`));
+  return { survey, addition };
+}
+async function completeSystem(run, bare, addition, config) {
+  const { host, undo, inputs, workDir } = run;
+  await bare.close();
+  const image = await addSystem(host, undo, addition, { image: bare.image, inputs, workDir });
+  const container = await openTree(run, image);
+  const survey = await surveySystem(container, config, inputs);
+  logSurvey(survey);
+  return { container, system: requireSystem(survey, inputs) };
+}
+async function makeDisk(run, container, system, config) {
   const { host, undo, inputs, workDir, disk } = run;
   const { index } = container;
   const plan = planDisk(index.measure, inputs);
@@ -5085,7 +5532,7 @@ async function makeDisk(run, container, system) {
     network: inputs.network,
     user: inputs.user,
     authorizedKeys: inputs.authorizedKeys,
-    service: inputs.entrypointService ? await readImageConfig(host, container.image) : null
+    service: inputs.entrypointService ? config : null
   });
   for (const warning2 of draft.warnings) warning(inert(warning2));
   const { edits } = draft;
@@ -5136,7 +5583,7 @@ async function checkAndConvert({
     await converting.catch(() => {
     });
     if (error2 instanceof BootFailure) {
-      const settled = join9(outputDir, basename3(serialLog));
+      const settled = join10(outputDir, basename3(serialLog));
       if (existsSync4(serialLog)) settle(serialLog, settled);
       await publishConsole(inputs, settled, host.cancelled);
     }
@@ -5147,7 +5594,7 @@ async function publishConsole({ uploadArtifact, retentionDays }, serialLog, canc
   setOutput("serial-log", serialLog);
   if (!uploadArtifact) return;
   try {
-    const { uploadFiles } = await import("./publish-P7PUG4ZN.mjs");
+    const { uploadFiles } = await import("./publish-LONCRT2F.mjs");
     await uploadFiles([serialLog], retentionDays, /* @__PURE__ */ new Map(), cancelled);
   } catch (error2) {
     warning(inert(messageOf(error2)), { title: "Console log not uploaded" });
@@ -5158,13 +5605,13 @@ async function publish(run, made) {
   const files = made.files.map(({ name, path, size, sha256 }) => ({
     from: path,
     name,
-    path: join9(outputDir, name),
+    path: join10(outputDir, name),
     size,
     sha256
   }));
-  const checksums = join9(outputDir, "SHA256SUMS");
-  const serialLog = join9(outputDir, basename3(run.serialLog));
-  const reportPath = join9(outputDir, `${inputs.name}.report.json`);
+  const checksums = join10(outputDir, "SHA256SUMS");
+  const serialLog = join10(outputDir, basename3(run.serialLog));
+  const reportPath = join10(outputDir, `${inputs.name}.report.json`);
   const report = () => {
     const { system, plan, boot } = made;
     return {
@@ -5174,6 +5621,7 @@ async function publish(run, made) {
       kernelVersion: system.kernels[0].version,
       kernels: system.kernels.map((kernel) => kernel.version),
       init: `${system.init.path} (${system.init.system})`,
+      added: made.added,
       disk: plan,
       boot: {
         result: boot === null ? "skipped" : "passed",
@@ -5191,7 +5639,7 @@ async function publish(run, made) {
   const artifacts = await stages.run("Publish", async () => {
     for (const { from, path } of files) settle(from, path);
     if (made.boot) settle(run.serialLog, serialLog);
-    const sums = join9(workDir, `${inputs.name}.SHA256SUMS`);
+    const sums = join10(workDir, `${inputs.name}.SHA256SUMS`);
     writeChecksums(files, sums);
     settleText((path) => writeChecksums(files, path), checksums);
     settleText((path) => writeReport(report(), path), reportPath);
@@ -5199,12 +5647,12 @@ async function publish(run, made) {
     return inputs.uploadArtifact ? upload([...files.map((file) => file.path), sums, ...made.boot ? [serialLog] : [], reportPath]) : [];
   });
   function settleText(write, path) {
-    const draft = join9(workDir, basename3(path));
+    const draft = join10(workDir, basename3(path));
     write(draft);
     settle(draft, path);
   }
   async function upload(paths) {
-    const { uploadFiles } = await import("./publish-P7PUG4ZN.mjs");
+    const { uploadFiles } = await import("./publish-LONCRT2F.mjs");
     return uploadFiles(
       paths,
       inputs.retentionDays,

@@ -9,7 +9,7 @@ import type { CommandResult, Host, PipeEnd } from './host.ts'
 import type { BuildInputs, Inputs } from './inputs.ts'
 import { formatBytes, inert } from './text.ts'
 import { FIND_FORMAT, type FileKind, FindParser, isExact, roundToBlocks, TreeIndex } from './tree.ts'
-import type { Undo } from './undo.ts'
+import type { Resource, Undo } from './undo.ts'
 
 /** A root filesystem inside Docker, ready to be read. */
 export type Container = Readonly<{
@@ -23,6 +23,8 @@ export type Container = Readonly<{
   keepsHoles: boolean
   /** Content of a regular file by its real path (see {@link TreeIndex.resolve}), cut off at `limit` bytes; null if absent. */
   read(path: string, limit?: number): Promise<Buffer | null>
+  /** Gives back what it holds of the machine. */
+  close(): Promise<void>
 }>
 
 /** What an image says of its process, as `docker image inspect` has it (OCI image specification, config.md). */
@@ -43,6 +45,8 @@ export type ImageConfig = Readonly<{
   volumes: readonly string[]
   /** `port/protocol`. */
   exposedPorts: readonly string[]
+  /** Whether what is built on the image runs instructions of its own (ONBUILD). */
+  onBuild: boolean
 }>
 
 const MINUTE = 60_000
@@ -109,13 +113,13 @@ async function build(host: Host, inputs: BuildInputs, platform: string, workDir:
   return readFileSync(iidFile, 'utf8').trim()
 }
 
-const BUILDER_NAMES: Record<Builder, string> = {
+export const BUILDER_NAMES: Record<Builder, string> = {
   buildx: 'buildx',
   buildkit: 'BuildKit without buildx',
   legacy: 'the legacy builder, without buildx'
 }
 
-async function detectBuilder(host: Host): Promise<Builder> {
+export async function detectBuilder(host: Host): Promise<Builder> {
   if (process.env.DOCKER_BUILDKIT === '0') return 'legacy'
   const buildx = await host.run(['docker', 'buildx', 'version'], { allowFailure: true })
   if (buildx.exitCode === 0) return 'buildx'
@@ -139,7 +143,8 @@ export async function readImageConfig(host: Host, image: string): Promise<ImageC
     workingDir: Config?.WorkingDir ?? '',
     stopSignal: Config?.StopSignal ?? '',
     volumes: Object.keys(Config?.Volumes ?? {}),
-    exposedPorts: Object.keys(Config?.ExposedPorts ?? {})
+    exposedPorts: Object.keys(Config?.ExposedPorts ?? {}),
+    onBuild: (Config?.OnBuild ?? []).length > 0
   }
 }
 
@@ -151,16 +156,24 @@ export async function openContainer(
   workDir: string
 ): Promise<Container> {
   const name = `docker-to-disk-${undo.runId}`
-  undo.register({ kind: 'container', name })
+  const held: Resource[] = []
+  const hold = (resource: Resource): void => {
+    undo.register(resource)
+    held.unshift(resource)
+  }
+  hold({ kind: 'container', name })
   // The command is never run; it lets an image that names none become a container.
   await host.run(['docker', 'create', '--name', name, '--network', 'none', image, '/docker-to-disk'], {
     timeout: 10 * MINUTE
   })
   const read = (path: string, limit = 1 << 20): Promise<Buffer | null> =>
     readFromContainer(host, name, path, limit)
-  const layers = await mountLayers(host, undo, name, workDir)
+  const layers = await mountLayers(host, name, workDir, hold)
   const tree = layers ? await readMounted(host, layers) : await readExported(host, name, workDir)
-  return { image, name, read, ...tree }
+  const close = async (): Promise<void> => {
+    for (const resource of held) await undo.release(resource)
+  }
+  return { image, name, read, close, ...tree }
 }
 
 type Tree = Pick<Container, 'index' | 'archive' | 'keepsHoles'>
@@ -274,7 +287,12 @@ const TAR_KINDS: Record<string, FileKind> = {
  * Null where that is not possible: another storage driver or the containerd store, a remote or rootless engine, mapped
  * user ids, more layers than one mount call takes.
  */
-async function mountLayers(host: Host, undo: Undo, name: string, workDir: string): Promise<string | null> {
+async function mountLayers(
+  host: Host,
+  name: string,
+  workDir: string,
+  hold: (resource: Resource) => void
+): Promise<string | null> {
   const because = (reason: string): null => {
     core.info(`The tree is read with docker export, since ${reason}.`)
     return null
@@ -291,9 +309,8 @@ async function mountLayers(host: Host, undo: Undo, name: string, workDir: string
     return because(`${lowerDirs.length} layers are too many for one mount`)
 
   const target = join(workDir, 'layers')
-  mkdirSync(target)
-  const mount = { kind: 'mount', target } as const
-  undo.register(mount)
+  mkdirSync(target, { recursive: true })
+  hold({ kind: 'mount', target })
   const mounted: CommandResult = await host.runAsRoot(
     ['mount', '-t', 'overlay', '-o', options, 'overlay', target],
     {
@@ -301,9 +318,9 @@ async function mountLayers(host: Host, undo: Undo, name: string, workDir: string
       timeout: MINUTE
     }
   )
-  if (mounted.exitCode === 0) return target
-  undo.keep(mount)
-  return because(`its layers cannot be mounted (${inert(mounted.stderr.trim())})`)
+  return mounted.exitCode === 0
+    ? target
+    : because(`its layers cannot be mounted (${inert(mounted.stderr.trim())})`)
 }
 
 /** Folders of a container's layers, topmost first, from `docker inspect`'s GraphDriver; null if it is not overlay2. */

@@ -31,9 +31,18 @@ import {
   summaryMarkdown,
   writeReport
 } from './report.ts'
-import { findSystem, type System } from './rootfs.ts'
+import {
+  type Addition,
+  logSurvey,
+  planAddition,
+  requireSystem,
+  type Survey,
+  type System,
+  surveySystem
+} from './rootfs.ts'
 import { Stages } from './stages.ts'
 import { savePackagesLater, saveRun } from './state.ts'
+import { addSystem } from './system-layer.ts'
 import { formatBytes, formatSeconds, inert, inertText } from './text.ts'
 import {
   bootCodePath,
@@ -112,16 +121,22 @@ async function makeImage(host: Host, undo: Undo, inputs: Inputs): Promise<void> 
   const tools = new BackgroundTools(host, await stages.run('Preflight', () => prepare(run)))
   try {
     const image = await stages.run('Container image', () => obtainImage(host, inputs, workDir))
-    const container = await stages.run('File tree', () => openTree(run, image))
-    const system = await stages.run('Root filesystem', () => findSystem(container))
+    const config = await readImageConfig(host, image)
+    const bare = await stages.run('File tree', () => openTree(run, image))
+    const { survey, addition } = await stages.run('Root filesystem', () => planSystem(run, bare, config))
+    const { container, system } =
+      addition === null
+        ? { container: bare, system: requireSystem(survey, inputs) }
+        : await stages.run('System', () => completeSystem(run, bare, addition, config))
     await stages.run('Tools', () => tools.finish())
-    const service = inputs.entrypointService ? await readImageConfig(host, image) : null
+    const service = inputs.entrypointService ? config : null
     const { plan, mounted } = await stages.run('Disk', () => makeDisk(run, container, system, service))
     await stages.run('Boot loader', () => makeBootable(run, container, plan, mounted))
     const made = await stages.run(inputs.boot === null ? 'Formats' : 'Boot check and formats', () =>
       checkAndConvert(run)
     )
-    await publish(run, { image, system, service, plan, ...made })
+    const added = addition?.packages ?? []
+    await publish(run, { image: container.image, system, added, service, plan, ...made })
   } finally {
     await tools.settled()
   }
@@ -200,6 +215,40 @@ async function openTree({ host, undo, workDir }: Run, image: string): Promise<Co
   const { inodes, bytes } = container.index.measure
   core.info(`${inodes} files and folders, ${formatBytes(bytes)}`)
   return container
+}
+
+/** Looks at what the tree has, and tells what is added and why. */
+async function planSystem(
+  { inputs }: Run,
+  container: Container,
+  config: ImageConfig
+): Promise<{ survey: Survey; addition: Addition | null }> {
+  const survey = await surveySystem(container, config, inputs)
+  logSurvey(survey)
+  const addition = planAddition(survey, inputs, config.onBuild)
+  if (addition === null) {
+    core.info('Nothing is added to the image.')
+    for (const { why } of survey.lacks) core.warning(inert(why))
+  }
+  for (const { part, why, packages } of addition?.parts ?? [])
+    core.info(inert(`To be added, ${part}: ${packages.join(' ')}. ${why}`))
+  return { survey, addition }
+}
+
+/** Adds what is missing in a layer of its own, and looks at the tree anew. */
+async function completeSystem(
+  run: Run,
+  bare: Container,
+  addition: Addition,
+  config: ImageConfig
+): Promise<{ container: Container; system: System }> {
+  const { host, undo, inputs, workDir } = run
+  await bare.close()
+  const image = await addSystem(host, undo, addition, { image: bare.image, inputs, workDir })
+  const container = await openTree(run, image)
+  const survey = await surveySystem(container, config, inputs)
+  logSurvey(survey)
+  return { container, system: requireSystem(survey, inputs) }
 }
 
 async function makeDisk(
@@ -311,6 +360,8 @@ async function publishConsole(
 type Made = Readonly<{
   image: string
   system: System
+  /** Packages added to the image. */
+  added: readonly string[]
   service: ImageConfig | null
   plan: DiskPlan
   boot: BootResult | null
@@ -339,6 +390,7 @@ async function publish(run: Run, made: Made): Promise<void> {
       kernelVersion: system.kernels[0].version,
       kernels: system.kernels.map(kernel => kernel.version),
       init: `${system.init.path} (${system.init.system})`,
+      added: made.added,
       disk: plan,
       boot: {
         result: boot === null ? 'skipped' : 'passed',

@@ -14,6 +14,8 @@ export type Report = Readonly<{
   kernelVersion: string
   kernels: readonly string[]
   init: string
+  /** Packages added to the image, which lacked them. */
+  added: readonly string[]
   disk: Pick<DiskPlan, 'sizeBytes' | 'partition' | 'diskId' | 'filesystem' | 'uuid' | 'label'>
   boot: Readonly<{
     result: 'passed' | 'skipped'
@@ -80,6 +82,7 @@ export function summaryMarkdown(report: Report, artifacts: readonly Artifact[]):
       ['Distribution', cell(report.distribution)],
       ['Kernel', report.kernels.map(cell).join(', ')],
       ['Init', cell(report.init)],
+      ['Added to the image', report.added.length === 0 ? 'nothing' : cell(report.added.join(' '))],
       ...serviceRows(report.service),
       ['Disk', `${formatBytes(disk.sizeBytes)}, MBR, disk id ${disk.diskId}`],
       ['Boot check', booted]

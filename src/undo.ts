@@ -12,6 +12,8 @@ import { type Host, RUN_VARIABLE } from './host.ts'
  */
 export type Resource =
   | Readonly<{ kind: 'container'; name: string }>
+  /** A name of an image; the image itself stays in Docker's cache of builds. */
+  | Readonly<{ kind: 'image-name'; name: string }>
   | Readonly<{ kind: 'mount'; target: string }>
   | Readonly<{ kind: 'loop'; file: string }>
   | Readonly<{ kind: 'folder'; path: string }>
@@ -99,12 +101,6 @@ export class Undo {
     }
   }
 
-  /** Forgets a resource that became a result. */
-  keep(resource: Resource): void {
-    this.#resources = this.#resources.filter(other => other !== resource)
-    this.#write()
-  }
-
   /**
    * Gives everything back, newest first, whatever fails on the way.
    * @returns a sentence for each resource that could not be given back; these stay in the journal
@@ -166,6 +162,8 @@ function describe(resource: Resource): string {
   switch (resource.kind) {
     case 'container':
       return `container ${resource.name}`
+    case 'image-name':
+      return `image name ${resource.name}`
     case 'mount':
       return `mount ${resource.target}`
     case 'loop':
@@ -187,6 +185,14 @@ async function release(host: Host, resource: Resource): Promise<void> {
         if (await retry(() => removeContainer(host, resource.name))) return
         await delay(250)
       }
+      return
+    case 'image-name':
+      await retry(async () => {
+        const argv = ['docker', 'rmi', '--no-prune', resource.name]
+        const removed = await host.run(argv, { ...options, allowFailure: true })
+        if (removed.exitCode !== 0 && !/No such image/i.test(removed.stderr))
+          throw new Error(removed.stderr.trim())
+      })
       return
     case 'mount':
       await retry(async () => {

@@ -116,15 +116,17 @@ describe('building', () => {
   })
 
   test('an image without kernel and init', async () => {
-    const { title, message } = await bench.fail({ inputs: { ...QUICK, image: 'debian:bookworm' } })
+    const { title, message } = await bench.fail({
+      inputs: { ...QUICK, image: 'debian:bookworm', 'install-system': 'never' }
+    })
     expect(title).toBe('Not a bootable system')
     expect(message).toBe(
       [
         'No kernel in the image: looked for /boot/vmlinuz-*, /boot/*/*/linux, /vmlinuz, /usr/lib/modules/*/vmlinuz; /boot is empty or absent.',
         'No init in the image: looked for /sbin/init, /etc/init, /bin/init.',
-        'The image is Debian GNU/Linux 12 (bookworm); add to the Dockerfile:',
-        'RUN apt-get update && apt-get install -y --no-install-recommends linux-image-amd64',
-        'RUN apt-get update && apt-get install -y --no-install-recommends systemd-sysv'
+        'The image is Debian GNU/Linux 12 (bookworm); set install-system to auto, or add to the Dockerfile:',
+        'RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends linux-image-amd64',
+        'RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends systemd-sysv'
       ].join('\n')
     )
   })

@@ -1,4 +1,4 @@
-import type { Container } from '../../src/container.ts'
+import type { Container, ImageConfig } from '../../src/container.ts'
 import type { InitSystem } from '../../src/distro/init.ts'
 import { Draft, type Texts } from '../../src/machine/draft.ts'
 import type { MachineFacts } from '../../src/machine/plan.ts'
@@ -49,6 +49,7 @@ export function sketchContainer(sketch: TreeSketch): Container {
     index: sketchIndex(sketch),
     archive: { argv: ['false'], asRoot: false },
     keepsHoles: true,
+    close: async () => {},
     read: async path => {
       const what = sketch[path]
       if (typeof what === 'number') return elfHeader(62)
@@ -78,3 +79,17 @@ export const plainFacts = (system: InitSystem = 'systemd'): MachineFacts => ({
   authorizedKeys: [],
   service: null
 })
+
+/** The configuration of an image that says nothing of a process. */
+export const plainConfig: ImageConfig = {
+  architecture: 'amd64',
+  entrypoint: [],
+  cmd: [],
+  env: [],
+  user: '',
+  workingDir: '',
+  stopSignal: '',
+  volumes: [],
+  exposedPorts: [],
+  onBuild: false
+}

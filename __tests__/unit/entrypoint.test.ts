@@ -22,7 +22,8 @@ const CONFIG: ImageConfig = {
   workingDir: '',
   stopSignal: '',
   volumes: [],
-  exposedPorts: []
+  exposedPorts: [],
+  onBuild: false
 }
 
 const PASSWD = `root:x:0:0:root:/root:/bin/sh

@@ -11,6 +11,7 @@ const REPORT: Report = {
   kernelVersion: '6.1.0',
   kernels: ['6.1.0', '5.10.0'],
   init: '/sbin/init (systemd)',
+  added: ['linux-image-cloud-amd64', 'systemd-sysv'],
   disk: {
     sizeBytes: 1 << 30,
     partition: { startSector: 2048, sectors: 2_095_104 },
@@ -43,6 +44,7 @@ test('the summary tells what was made and how to start it', () => {
     '## a\\|b: disk image boots',
     '| Boot check | passed in 12.3 s under TCG: debian login:  |',
     '| Kernel | 6.1.0, 5.10.0 |',
+    '| Added to the image | linux-image-cloud-amd64 systemd-sysv |',
     "| Service | /usr/bin/serve --greeting 'a \\| b' |",
     '| Exposed ports | 8080/tcp, 53/udp |',
     '| Volumes | /data |',

@@ -1,5 +1,6 @@
 import { compareVersions } from '../text.ts'
 import type { TreeIndex } from '../tree.ts'
+import { FAMILIES } from './families.ts'
 
 /** A kernel in the tree and what belongs to it. Paths are real paths without a leading slash. */
 export type Kernel = Readonly<{
@@ -9,9 +10,10 @@ export type Kernel = Readonly<{
   initrd: string | null
 }>
 
-/** Where kernels lie: a folder, and the names in it with the version or flavour in the first group. */
+/** Names of kernels in /boot, with the version or flavour in the first group: those of the families, and of kernels built by hand. */
 const KERNEL_NAMES: readonly RegExp[] = [
-  /^vmlinuz-(.+)$/, // Debian, Ubuntu, Kali, Fedora, Alpine (flavour), Arch (package), openSUSE
+  ...FAMILIES.flatMap(family => family.kernelNames),
+  /^vmlinuz-(.+)$/,
   /^kernel-(.+)$/, // Gentoo
   /^vmlinuz()$/,
   /^bzImage()$/
@@ -21,13 +23,7 @@ const KERNEL_NAMES: readonly RegExp[] = [
 const initrdNames = (version: string): string[] =>
   version === ''
     ? ['initrd.img', 'initrd', 'initramfs.img', 'initramfs']
-    : [
-        `initrd.img-${version}`, // Debian family
-        `initramfs-${version}.img`, // Fedora family, Arch
-        `initramfs-${version}`, // Alpine
-        `initrd-${version}`, // openSUSE
-        `initrd-${version}.img`
-      ]
+    : [...new Set(FAMILIES.flatMap(family => family.initrdNames(version)))]
 
 /** Never the kernel to boot: rescue images that installers write, and files beside a kernel. */
 const NOT_A_KERNEL = /rescue|\.(hmac|old|sig|config|bak)$|^0-/

@@ -32,7 +32,7 @@ export function planEntrypoint(draft: Draft, facts: MachineFacts): void {
   planSupervision(draft, facts, process.stopSignal)
 }
 
-const SHELLS = ['sh', 'bash', 'dash', 'ash', 'zsh']
+const SHELL = /^(?:a|ba|da|z)?sh$/
 
 function checkProgram(draft: Draft, { init }: MachineFacts, process: DockerProcess): void {
   const [program = '', ...args] = process.argv
@@ -47,7 +47,7 @@ function checkProgram(draft: Draft, { init }: MachineFacts, process: DockerProce
     )
   }
   // Base images have a shell for CMD; without a terminal it ends at once, successfully.
-  if (args.length === 0 && SHELLS.includes(name)) {
+  if (args.length === 0 && SHELL.test(name)) {
     draft.warn(
       `The service of entrypoint-service is just the shell ${program}, which ends as soon as it starts. ` +
         'The CMD is probably that of the base image: add one to the Dockerfile.'

@@ -1,0 +1,35 @@
+import { dracut, type Family } from '../family.ts'
+
+/** IDs of those that follow Red Hat Enterprise Linux: they have no systemd-networkd. */
+const ENTERPRISE = ['rhel', 'centos', 'rocky', 'almalinux', 'ol']
+
+export const fedora: Family = {
+  name: 'Fedora',
+  ids: ['fedora', ...ENTERPRISE],
+  init: 'systemd',
+  manager: 'usr/bin/dnf',
+  packages: {
+    kernel: [
+      { name: 'kernel-core', kernel: 'cloud' },
+      { name: 'kernel', kernel: 'generic' },
+      { name: 'dracut' },
+      { name: 'kmod' },
+      { name: 'e2fsprogs' }
+    ],
+    initrd: [{ name: 'dracut' }, { name: 'kmod' }, { name: 'e2fsprogs' }],
+    init: [{ name: 'systemd' }, { name: 'systemd-udev' }],
+    network: [
+      { name: 'systemd-networkd', ids: ['fedora'] },
+      { name: 'systemd-resolved', ids: ['fedora'] },
+      { name: 'NetworkManager', ids: ENTERPRISE }
+    ],
+    login: [{ name: 'util-linux' }, { name: 'passwd', ids: ENTERPRISE, until: '10' }],
+    sudo: [{ name: 'sudo' }]
+  },
+  install: packages => `dnf install -y --setopt=install_weak_deps=False ${packages}`,
+  makeInitrds: dracut('/boot/initramfs-$version.img'),
+  // Installing a kernel in a container makes none, or one for the build host below /boot/MACHINE-ID.
+  initrdsByHand: true,
+  kernelNames: [/^vmlinuz-(\d.*)$/],
+  initrdNames: version => [`initramfs-${version}.img`]
+}
