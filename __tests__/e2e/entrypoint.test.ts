@@ -182,8 +182,8 @@ test.each([
   })
 
   await bootImage(run.outputs.image ?? '', 'qcow2', 'virtio', /serving as \d+\r?\n/, 240, {
-    guestPort: 8080,
-    during: async (port, console) => {
+    forward: 8080,
+    whileUp: async (port, console) => {
       const first = await ask(port, '')
       expect(comparable(first)).toEqual(expected)
       expect(words(first.environ)).toContain(`HOSTNAME=${name}`)

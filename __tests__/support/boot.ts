@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import { createServer } from 'node:net'
 
 const DRIVES = {
   virtio: (drive: string) => ['-drive', `${drive},if=virtio`],
@@ -14,27 +14,16 @@ const DRIVES = {
   ]
 }
 
-/** What is done with a machine that is up. */
-export type Visit = Readonly<{
-  /** TCP port of the guest that is forwarded. */
-  guestPort: number
-  /** Is given the port on 127.0.0.1, and the console so far. */
-  during: (port: number, console: () => string) => Promise<void>
+export type BootOptions = Readonly<{
+  /** Port of the guest that a port of this machine leads to; without one the guest has no network. */
+  forward?: number
+  /** Runs after the match, with the port of this machine and the console so far; the guest is up until it has ended. */
+  whileUp?: (port: number, console: () => string) => Promise<void>
 }>
-
-/** A TCP port of 127.0.0.1 that was free just now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 /**
  * Boots an image as its user would, in a QEMU of the test's own, and gives its console up to the first match.
- * @throws Error with the console if nothing matches in time
+ * @throws Error with the console if nothing matches in time, or `whileUp` fails
  */
 export async function bootImage(
   path: string,
@@ -42,9 +31,9 @@ export async function bootImage(
   bus: keyof typeof DRIVES,
   until = /login: $/,
   seconds = 240,
-  visit: Visit | null = null
+  { forward, whileUp }: BootOptions = {}
 ): Promise<string> {
-  const port = visit && (await freePort())
+  const port = forward === undefined ? 0 : await freePort()
   const drive = `file=${path.replaceAll(',', ',,')},format=${format},snapshot=on`
   const qemu = spawn(
     'qemu-system-x86_64',
@@ -61,7 +50,7 @@ export async function bootImage(
       'none',
       '-no-reboot',
       '-nic',
-      visit ? `user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:${port}-:${visit.guestPort}` : 'none',
+      forward === undefined ? 'none' : `user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:${port}-:${forward}`,
       ...DRIVES[bus](drive)
     ],
     { stdio: ['ignore', 'pipe', 'pipe'] }
@@ -89,15 +78,24 @@ export async function bootImage(
         fail('QEMU ended')
       })
     })
-    if (visit && port !== null) {
-      const during = visit.during(port, () => console)
-      await during.catch(error => {
-        throw new Error(`${error}:\n${console.slice(-3000)}`)
-      })
-    }
+    await whileUp?.(port, () => console).catch(error => {
+      throw new Error(
+        `${error instanceof Error ? error.message : error}\nThe console:\n${console.slice(-3000)}`
+      )
+    })
     return console
   } finally {
     qemu.kill('SIGKILL')
     await ended
   }
+}
+
+/** A port of this machine that nothing listens on. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  return typeof address === 'object' && address !== null ? address.port : 0
 }
