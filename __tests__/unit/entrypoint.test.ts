@@ -1,4 +1,9 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { ImageConfig } from '../../src/container.ts'
 import type { InitSystem } from '../../src/distro/init.ts'
 import type { Edit } from '../../src/edits.ts'
@@ -353,8 +358,50 @@ test.each<[string, Partial<ImageConfig>, string | null]>([
   else expect(script).toContain(`${expected}/proc/sys/net/ipv4/ip_unprivileged_port_start\n`)
 })
 
+const SUPERVISE = 'usr/lib/docker-to-disk/supervise'
+
+describe('what supervises it where the init does not', () => {
+  let folder: string
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'supervise-'))
+  })
+  afterEach(() => rmSync(folder, { recursive: true }))
+
+  /** Writes the script with the machine's files in a folder of its own, and a process to be supervised. */
+  function prepare(entrypoint: string): string {
+    const text = plan({ stopSignal: 'SIGQUIT' }, { system: 'busybox' })
+      .text(SUPERVISE)
+      .replaceAll('/usr/lib/docker-to-disk/', `${folder}/`)
+      .replaceAll('/dev/console', `${folder}/console`)
+      .replaceAll('/run/', `${folder}/`)
+    writeFileSync(join(folder, 'entrypoint'), `#!/bin/sh\ncd ${folder}\n${entrypoint}\n`, { mode: 0o755 })
+    writeFileSync(join(folder, 'supervise'), text, { mode: 0o755 })
+    return join(folder, 'supervise')
+  }
+  const seen = (): string =>
+    existsSync(join(folder, 'seen')) ? readFileSync(join(folder, 'seen'), 'utf8') : ''
+
+  test('starts it again after a failure, and not after a success', () => {
+    execFileSync(prepare('echo run >>seen; [ -e once ] || { : >once; exit 3; }'))
+    expect(seen()).toBe('run\nrun\n')
+    expect(readFileSync(join(folder, 'console'), 'utf8')).toContain('ended with status 3, starts again\n')
+  })
+
+  test('ends it by its signal, which it does not ignore', async () => {
+    const script = prepare(
+      'trap "echo quit >>seen; exit 1" QUIT; echo run >>seen; while :; do sleep 0.1; done'
+    )
+    const supervisor = spawn(script, { stdio: 'ignore' })
+    const ended = once(supervisor, 'exit')
+    while (seen() === '') await delay(50)
+    execFileSync(script, ['stop'])
+    expect(seen()).toBe('run\nquit\n')
+    expect(await ended).toEqual([null, 'SIGTERM'])
+    expect(readdirSync(folder).filter(name => name.endsWith('.pid'))).toEqual([])
+  })
+})
+
 describe('is run by', () => {
-  const SUPERVISE = 'usr/lib/docker-to-disk/supervise'
   const NAME = 'docker-to-disk-entrypoint'
   const quit = { stopSignal: 'SIGQUIT' }
 

@@ -92,31 +92,30 @@ fi
  */
 const supervise = (stopSignal: number): string => `#!/bin/sh
 # Runs the image's process, again after a failure; with the argument "stop" ends it. Made by docker-to-disk.
-pidfile=/run/${SERVICE}.pid
-stopped=/run/${SERVICE}.stopped
+supervisor=/run/${SERVICE}.supervisor.pid
+process=/run/${SERVICE}.pid
 if [ "$1" = stop ]; then
-  : >"$stopped"
-  read -r pid 2>/dev/null <"$pidfile" || exit 0
-  kill -${stopSignal} "$pid" 2>/dev/null || exit 0
-  seconds=0
-  while [ "$seconds" -lt 10 ] && kill -0 "$pid" 2>/dev/null; do
-    sleep 1
-    seconds=$((seconds + 1))
-  done
-  kill -9 "$pid" 2>/dev/null
-  exit 0
-fi
-${TO_CONSOLE}rm -f "$stopped"
-while :; do
-  /bin/sh -c 'echo $$ >"$0"; exec /${ENTRYPOINT}' "$pidfile"
-  status=$?
-  rm -f "$pidfile"
-  if [ "$status" -eq 0 ] || [ -e "$stopped" ]; then
-    exit 0
+  # First what would start it again.
+  read -r pid <"$supervisor" && kill "$pid"
+  if read -r pid <"$process" && kill -${stopSignal} "$pid"; then
+    seconds=0
+    while [ "$seconds" -lt 10 ] && kill -0 "$pid"; do
+      sleep 1
+      seconds=$((seconds + 1))
+    done
+    kill -9 "$pid"
   fi
-  echo "${SERVICE}: ended with status $status, starts again"
+  rm -f "$supervisor" "$process"
+  exit 0
+fi 2>/dev/null
+${TO_CONSOLE}rm -f "$process"
+echo $$ >"$supervisor"
+until /bin/sh -c 'echo $$ >"$0"; exec /${ENTRYPOINT}' "$process"; do
+  echo "${SERVICE}: ended with status $?, starts again"
+  rm -f "$process"
   sleep 1
 done
+rm -f "$supervisor" "$process"
 `
 
 const openrcScript = (folder: string): string => `#!/${folder}/openrc-run
@@ -124,7 +123,7 @@ const openrcScript = (folder: string): string => `#!/${folder}/openrc-run
 description="ENTRYPOINT and CMD of the container image"
 command=/${SUPERVISE}
 command_background=yes
-pidfile=/run/${SERVICE}.supervise.pid
+pidfile=/run/${SERVICE}.supervisor.pid
 
 depend() {
 	use net logger
@@ -134,8 +133,7 @@ depend() {
 stop() {
 	ebegin "Stopping \${RC_SVCNAME}"
 	/${SUPERVISE} stop
-	rm -f "\${pidfile}"
-	eend 0
+	eend $?
 }
 `
 
