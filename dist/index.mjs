@@ -14,9 +14,10 @@ import {
   messageOf,
   parseSize,
   quoteArgv,
+  saysNoSpace,
   stripTerminal,
   within
-} from "./chunk-ZSR254OS.mjs";
+} from "./chunk-JYWA3AXN.mjs";
 import {
   ExitCode,
   __toESM,
@@ -38,12 +39,125 @@ import {
 // src/main.ts
 import { existsSync as existsSync4, mkdirSync as mkdirSync5 } from "node:fs";
 import { tmpdir as tmpdir2 } from "node:os";
-import { basename as basename3, join as join10 } from "node:path";
+import { basename as basename4, join as join10 } from "node:path";
 
 // src/boot-check/boot-check.ts
 import { once } from "node:events";
-import { closeSync, createWriteStream, openSync, rmSync } from "node:fs";
+import { appendFileSync, closeSync, createWriteStream, openSync, rmSync as rmSync2 } from "node:fs";
 import { join } from "node:path";
+
+// src/boot-check/expectations.ts
+import { request } from "node:http";
+import { createConnection } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+var PAUSE = 500;
+var PATIENCE = 5e3;
+var LOOK = 50;
+function parsePort(text) {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  return port >= 1 && port <= 65535 ? port : null;
+}
+function parseHttpExpectation(text) {
+  const [, digits = "", path = "", status] = /^(\d{1,5})(\/[\x21-\x7e]*)?=([1-5]\d\d)$/.exec(text) ?? [];
+  const port = parsePort(digits);
+  return port === null ? null : { kind: "http", port, path: path || "/", status: Number(status) };
+}
+var nameOf = (expected) => expected.kind === "port" ? `expect-port ${expected.port}` : `expect-http ${expected.port}${expected.path}=${expected.status}`;
+var readForwards = (usernet) => [...usernet.matchAll(/^\s*TCP\[(\w+)\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+[\d.]+\s+(\d+)\s/gm)].map(
+  ([, state2 = "", hostPort, guestPort]) => ({
+    state: state2,
+    hostPort: Number(hostPort),
+    guestPort: Number(guestPort)
+  })
+);
+var REFUSED = "nothing listens there";
+var SILENT = "the guest does not answer at all";
+async function meetExpectations(expectations, forwards, giveUp) {
+  const begin = performance.now();
+  const met = [];
+  const unmet = [];
+  const meet = async (expected) => {
+    for (; ; ) {
+      const answer = await ask(expected, forwards);
+      if (answer === null) {
+        met.push({ name: nameOf(expected), seconds: (performance.now() - begin) / 1e3 });
+        return;
+      }
+      if (giveUp.aborted) {
+        unmet.push(`${nameOf(expected)}: ${answer}`);
+        return;
+      }
+      await delay(PAUSE, void 0, { signal: giveUp }).catch(() => {
+      });
+    }
+  };
+  await Promise.all(expectations.map(meet));
+  return { met, unmet };
+}
+async function ask(expected, forwards) {
+  const door = (await forwards()).find(
+    ({ state: state2, guestPort }) => state2 === "HOST_FORWARD" && guestPort === expected.port
+  );
+  if (door === void 0) return "QEMU does not forward the port";
+  if (expected.kind === "port") return askPort(door.hostPort, forwards);
+  const status = await askHttp(door.hostPort, expected);
+  if (status === expected.status) return null;
+  if (typeof status === "number") return `the answer is ${status}`;
+  return await askPort(door.hostPort, forwards) ?? status;
+}
+async function askPort(hostPort, forwards) {
+  const socket = createConnection({ host: "127.0.0.1", port: hostPort, allowHalfOpen: true });
+  let over = false;
+  let spoke = false;
+  socket.on("error", () => {
+    over = true;
+  });
+  socket.on("end", () => {
+    over = true;
+  });
+  socket.on("data", () => {
+    spoke = true;
+  });
+  try {
+    for (const end = performance.now() + PATIENCE; performance.now() < end; ) {
+      await delay(LOOK);
+      if (spoke) return null;
+      const wasOver = over;
+      const states = (await forwards()).filter((forward) => forward.hostPort === hostPort);
+      if (states.some(({ state: state2 }) => /ESTABLISHED|WAIT|CLOSING|LAST_ACK/.test(state2))) return null;
+      if (wasOver) return REFUSED;
+    }
+    return SILENT;
+  } finally {
+    socket.destroy();
+  }
+}
+function askHttp(hostPort, { port, path }) {
+  return new Promise((resolve2) => {
+    const silence = `there is no answer within ${PATIENCE / 1e3} seconds`;
+    const asking = request({
+      host: "127.0.0.1",
+      port: hostPort,
+      path,
+      // As somebody on the machine itself would ask: services refuse names that they do not know.
+      headers: { host: `localhost:${port}`, "user-agent": "docker-to-disk", connection: "close" },
+      agent: false,
+      signal: AbortSignal.timeout(PATIENCE)
+    });
+    asking.on("response", (response) => {
+      resolve2(response.statusCode ?? "the answer has no status");
+      response.on("error", () => {
+      });
+      asking.destroy();
+    });
+    asking.on("error", (error2) => {
+      if (error2.code === "ABORT_ERR" || error2.name === "TimeoutError") resolve2(silence);
+      else if (error2.code?.startsWith("HPE_")) resolve2("the answer is not HTTP");
+      else resolve2("the connection is closed without an answer");
+    });
+    asking.end();
+  });
+}
 
 // src/boot-check/machine.ts
 function qemuArgv(machine) {
@@ -56,28 +170,57 @@ function qemuArgv(machine) {
   };
   return [
     ...["qemu-system-x86_64", "-name", machine.name, "-nodefaults", "-no-user-config", "-display", "none"],
-    // Without graphics SeaBIOS speaks on the serial port, so that "No bootable device" is seen.
+    // With this SeaBIOS speaks on the serial port too, so that "No bootable device" is seen; the display comes below.
     ...["-machine", "q35,graphics=off", "-accel", machine.accelerator === "tcg" ? "tcg,thread=multi" : "kvm"],
     // All that a machine of today has: recent distributions are built for x86-64-v2 and v3.
     ...["-cpu", machine.accelerator === "tcg" ? "max,la57=off" : "host"],
     ...["-m", `${machine.memoryMiB}M`, "-smp", `${machine.cpus}`],
-    ...["-blockdev", JSON.stringify(disk), "-device", "virtio-blk-pci,drive=disk,bootindex=1"],
-    // A network that answers DHCP, so that nothing waits for an address, and leads nowhere: the guest is a stranger.
-    ...["-netdev", "user,id=net,restrict=on", "-device", "virtio-net-pci,netdev=net,romfile="],
+    ...[
+      "-blockdev",
+      JSON.stringify(disk),
+      ...DISKS[machine.devices.diskBus].flatMap((device) => ["-device", device])
+    ],
+    ...[
+      "-netdev",
+      network(machine.forwards),
+      "-device",
+      `${CARDS[machine.devices.networkCard]},netdev=net,romfile=`
+    ],
     ...["-device", "virtio-rng-pci", "-serial", "stdio"],
     ...["-chardev", monitorSocket(machine.monitor), "-mon", "chardev=monitor,mode=control"],
-    // A machine that resets has not come up; with this it ends instead, and QMP tells which it was.
-    ...["-no-reboot", "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]
+    // A display for the screenshot. It comes last so that the other devices are where they would be without it.
+    ...["-device", "VGA"],
+    // A machine that resets has not come up. It stops then, as one that powers itself off; QMP tells which it was, and the
+    // display is still there.
+    ...[
+      "-no-reboot",
+      "-no-shutdown",
+      "-sandbox",
+      "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
+    ]
   ];
 }
+var DISKS = {
+  virtio: ["virtio-blk-pci,drive=disk,bootindex=1"],
+  sata: ["ide-hd,bus=ide.0,drive=disk,bootindex=1"],
+  nvme: ["nvme,serial=docker-to-disk,drive=disk,bootindex=1"],
+  scsi: ["virtio-scsi-pci,id=scsi", "scsi-hd,bus=scsi.0,drive=disk,bootindex=1"]
+};
+var CARDS = {
+  virtio: "virtio-net-pci",
+  e1000: "e1000",
+  e1000e: "e1000e",
+  vmxnet3: "vmxnet3"
+};
+var network = (forwards) => ["user,id=net,restrict=on", ...forwards.map((port) => `hostfwd=tcp:127.0.0.1:0-:${port}`)].join(",");
 var monitorSocket = (path) => `socket,id=monitor,path=${path.replaceAll(",", ",,")},server=on,wait=off`;
 var KVM_FAILURE = /KVM internal error|failed to initialize kvm|Could not access KVM|kvm.*(?:not supported|failed)|invalid accelerator kvm/i;
 
 // src/boot-check/monitor.ts
-import { createConnection } from "node:net";
+import { createConnection as createConnection2 } from "node:net";
 import { createInterface } from "node:readline";
-import { setTimeout as delay } from "node:timers/promises";
 var RETRY = 50;
+var PATIENCE2 = 1e4;
 var Monitor = class {
   /** @param path of the socket that QEMU makes */
   constructor(path) {
@@ -86,7 +229,10 @@ var Monitor = class {
   }
   path;
   #socket = null;
-  #reason = null;
+  #isDown = false;
+  /** Called once when the guest has shut itself down, with QMP's reason: `guest-shutdown`, `guest-reset` or `guest-panic`. */
+  onShutdown = () => {
+  };
   /** Called when the disk of the machine cannot be written for lack of space; QEMU stops the machine then. */
   onDiskFull = () => {
   };
@@ -96,20 +242,59 @@ var Monitor = class {
   #ended = new Promise((resolve2) => {
     this.#finished = resolve2;
   });
-  /** Reason of QMP's SHUTDOWN event, such as `guest-reset` or `guest-shutdown`; null if QEMU gave none. */
-  async shutdownReason() {
-    await Promise.race([this.#ended, delay(500, void 0, { ref: false })]);
-    return this.#reason;
+  #connected = () => {
+  };
+  #ready = new Promise((resolve2) => {
+    this.#connected = resolve2;
+  });
+  #pending = /* @__PURE__ */ new Map();
+  #lastId = 0;
+  /**
+   * Has QEMU carry out a command.
+   * @returns what the command returns
+   * @throws Error with QEMU's words if it refuses, or if it does not answer
+   */
+  async execute(command, args = {}) {
+    const id = ++this.#lastId;
+    const answered = this.#ready.then(
+      () => new Promise((resolve2) => {
+        this.#pending.set(id, resolve2);
+        this.#socket?.write(`${JSON.stringify({ execute: command, arguments: args, id })}
+`);
+      })
+    );
+    let timer;
+    const late = new Promise((resolve2) => {
+      timer = setTimeout(() => resolve2({ error: { desc: "QEMU does not answer" } }), PATIENCE2);
+    });
+    const ended = this.#ended.then(() => ({ error: { desc: "QEMU has ended" } }));
+    const message = await Promise.race([answered, late, ended]);
+    clearTimeout(timer);
+    this.#pending.delete(id);
+    if (message.error) throw new Error(`${command}: ${message.error.desc ?? "QEMU refuses"}`);
+    return message.return;
   }
+  /** Ends the talk; commands under way and later ones fail. */
   close() {
     this.#closed = true;
+    this.#finished();
     this.#socket?.destroy();
   }
   #connect() {
     if (this.#closed) return;
-    const socket = createConnection(this.path);
+    const socket = createConnection2(this.path);
     this.#socket = socket;
-    socket.on("connect", () => socket.write('{"execute":"qmp_capabilities"}\n'));
+    socket.on("connect", () => {
+      socket.write('{"execute":"qmp_capabilities"}\n');
+      this.#connected();
+      this.execute("query-status").then(
+        (answer) => {
+          if (answer.status === "shutdown") this.#goDown("guest-shutdown");
+        },
+        () => {
+        }
+      );
+    });
     socket.on("error", () => setTimeout(() => this.#connect(), RETRY).unref());
     socket.on("close", (hadError) => {
       if (!hadError) this.#finished();
@@ -119,15 +304,69 @@ var Monitor = class {
     });
     lines.on("line", (line) => this.#hear(line));
   }
+  #goDown(reason) {
+    if (this.#isDown || !reason.startsWith("guest-")) return;
+    this.#isDown = true;
+    this.onShutdown(reason);
+  }
   #hear(line) {
+    let message;
     try {
-      const message = JSON.parse(line);
-      if (message.event === "SHUTDOWN") this.#reason = message.data?.reason ?? null;
-      if (message.event === "BLOCK_IO_ERROR" && message.data?.nospace) this.onDiskFull();
+      message = JSON.parse(line);
     } catch {
+      return;
     }
+    if (message.event === "SHUTDOWN") this.#goDown(`${message.data?.reason}`);
+    if (message.event === "BLOCK_IO_ERROR" && message.data?.nospace) this.onDiskFull();
+    if (message.id !== void 0) this.#pending.get(message.id)?.(message);
   }
 };
+
+// src/boot-check/screenshot.ts
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
+import { crc32, deflateSync } from "node:zlib";
+var PNG_SIGNATURE = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]);
+function pngOf(ppm) {
+  const [header = "", columns, lines] = /^P6\s+(\d+)\s+(\d+)\s+255\s/.exec(ppm.toString("latin1", 0, 64)) ?? [];
+  const [width, height] = [Number(columns), Number(lines)];
+  const pixels = ppm.subarray(header.length);
+  if (header === "" || width * height === 0 || pixels.length < width * height * 3)
+    throw new Error("QEMU wrote no picture");
+  const rows = Array.from({ length: height }, (_, y) => [
+    Buffer.from([0]),
+    // no filter
+    pixels.subarray(y * width * 3, (y + 1) * width * 3)
+  ]);
+  const size = Buffer.alloc(13);
+  size.writeUInt32BE(width, 0);
+  size.writeUInt32BE(height, 4);
+  size.set([8, 2], 8);
+  return Buffer.concat([
+    PNG_SIGNATURE,
+    chunk("IHDR", size),
+    chunk("IDAT", deflateSync(Buffer.concat(rows.flat()))),
+    chunk("IEND", Buffer.alloc(0))
+  ]);
+}
+function chunk(type, data) {
+  const content = Buffer.concat([Buffer.from(type), data]);
+  const [length, check] = [Buffer.alloc(4), Buffer.alloc(4)];
+  length.writeUInt32BE(data.length);
+  check.writeUInt32BE(crc32(content));
+  return Buffer.concat([length, content, check]);
+}
+async function takeScreenshot(monitor, path) {
+  const ppm = `${path}.ppm`;
+  try {
+    await monitor.execute("screendump", { filename: basename(ppm) });
+    writeFileSync(path, pngOf(readFileSync(ppm)));
+  } catch (error2) {
+    info(`No screenshot of the machine: ${inert(messageOf(error2))}`);
+  } finally {
+    rmSync(ppm, { force: true });
+  }
+}
 
 // src/boot-check/console.ts
 import { StringDecoder } from "node:string_decoder";
@@ -136,8 +375,8 @@ var ConsoleLines = class {
   #decoder = new StringDecoder("utf8");
   #pending = "";
   /** @returns the lines that the chunk completes */
-  write(chunk) {
-    const [first = "", ...rest] = this.#decoder.write(chunk).split("\n");
+  write(chunk2) {
+    const [first = "", ...rest] = this.#decoder.write(chunk2).split("\n");
     this.#append(first);
     const lines = [];
     for (const part of rest) {
@@ -279,8 +518,8 @@ var ConsoleWatch = class {
   #after = [];
   #decision = null;
   /** @returns the lines that the chunk completes */
-  write(chunk) {
-    const lines = this.#lines.write(chunk);
+  write(chunk2) {
+    const lines = this.#lines.write(chunk2);
     for (const line of lines) this.#see(line, true);
     this.#see(this.#lines.partial, false);
     return lines;
@@ -319,10 +558,10 @@ var ConsoleWatch = class {
 
 // src/boot-check/boot-check.ts
 var BootFailure = class extends ActionError {
-  constructor(diagnosis, accelerator, seconds, lastLines) {
+  constructor(diagnosis, accelerator, seconds, lastLines, lead) {
     super(
       [
-        `The image does not boot: ${diagnosis.summary} (after ${formatSeconds(seconds)}, ${accelerator.toUpperCase()})`,
+        `${lead}: ${diagnosis.summary} (after ${formatSeconds(seconds)}, ${accelerator.toUpperCase()})`,
         diagnosis.advice,
         ...lastLines.length > 0 ? ["The console ends with:", ...lastLines.map((line) => `  ${inert(line)}`)] : ["The console is empty."]
       ].join("\n"),
@@ -337,28 +576,44 @@ var BootFailure = class extends ActionError {
   seconds;
 };
 var AFTERMATH = 400;
+var LEAST_FOR_EXPECTATIONS = 15e3;
+var TCG_STRETCH = 2;
 async function checkBoot(host, undo, options) {
-  const { accelerator } = options.boot;
-  if (accelerator === "tcg") return attempt(host, undo, options, "tcg");
-  const unusable = await makeKvmUsable(host, undo);
-  if (unusable === null) {
+  const { boot, machines } = options;
+  const fallBack = (reason) => {
+    if (boot.accelerator === "kvm") throw noKvm(reason);
+    const timeout = boot.timeout * TCG_STRETCH;
+    info(
+      `No KVM (${inert(reason)}): the machine runs under TCG, QEMU's own emulation, which is several times slower. boot-timeout is doubled to ${timeout} seconds.`
+    );
+    return { accelerator: "tcg", timeout };
+  };
+  const unusable2 = boot.accelerator === "tcg" ? null : await makeKvmUsable(host, undo);
+  let pace = { accelerator: boot.accelerator === "tcg" ? "tcg" : "kvm", timeout: boot.timeout };
+  if (unusable2 !== null) pace = fallBack(unusable2);
+  const results = [];
+  for (const [i, devices] of machines.entries()) {
+    if (machines.length > 1) {
+      const title = `Machine ${i + 1} of ${machines.length}: ${describeDevices(devices)}`;
+      info(title);
+      appendFileSync(options.serialLog, `${i > 0 ? "\n" : ""}=== ${title} ===
+`);
+    }
     try {
-      return await attempt(host, undo, options, "kvm");
+      results.push(await attempt(host, undo, options, devices, pace));
     } catch (error2) {
       if (!(error2 instanceof KvmFailure)) throw error2;
-      if (accelerator === "kvm") throw noKvm(error2.message);
-      info(
-        `KVM does not work here (${inert(error2.message)}): starting again under TCG, QEMU's own emulation.`
-      );
+      pace = fallBack(error2.message);
+      results.push(await attempt(host, undo, options, devices, pace));
     }
-  } else {
-    if (accelerator === "kvm") throw noKvm(unusable);
+    const { evidence, seconds, accelerator } = results[i];
     info(
-      `No KVM (${unusable}): the machine runs under TCG, QEMU's own emulation, which is several times slower.`
+      `The image boots: ${inert(evidence)} after ${formatSeconds(seconds)} under ${accelerator.toUpperCase()}`
     );
   }
-  return attempt(host, undo, options, "tcg");
+  return results;
 }
+var describeDevices = ({ diskBus, networkCard }) => `disk on ${diskBus}, network card ${networkCard}`;
 var KvmFailure = class extends Error {
 };
 var noKvm = (reason) => new ActionError(
@@ -379,6 +634,8 @@ async function makeKvmUsable(host, undo) {
   if (code === null) return null;
   if (code === "ENOENT") return `${device} is absent`;
   if (code !== "EACCES") return `${device} cannot be opened: ${code}`;
+  if (host.which("udevadm") !== null)
+    await host.run(["udevadm", "settle", "--timeout=15"], { allowFailure: true, timeout: 2e4 });
   const present = await host.runAsRoot(["stat", "--format", "%a", device], { allowFailure: true });
   const mode = present.stdout.trim() || "660";
   if (!/[67]$/.test(mode)) undo.register({ kind: "mode", path: device, mode });
@@ -386,103 +643,185 @@ async function makeKvmUsable(host, undo) {
   const after = open();
   return after === null ? null : `${device} cannot be opened: ${after}`;
 }
-async function attempt(host, undo, { disk, boot, serialLog, workDir }, accelerator) {
+async function attempt(host, undo, { disk, boot, serialLog, screenshot, workDir, machines }, devices, pace) {
+  const { accelerator } = pace;
   const overlay = join(workDir, "overlay.qcow2");
   await host.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", disk, overlay]);
   const name = `docker-to-disk-${undo.runId}`;
   const socket = "monitor.qmp";
   const folder = openSync(workDir, "r");
   const { memoryMiB, cpus } = boot;
+  const forwards = [...new Set(boot.expectations.map(({ port }) => port))];
   const begin = performance.now();
-  const qemu = host.start(qemuArgv({ name, accelerator, memoryMiB, cpus, overlay, monitor: socket }), {
-    stdio: ["ignore", "pipe", "pipe"],
-    cwd: workDir
-  });
-  const log = createWriteStream(serialLog);
+  const qemu = host.start(
+    qemuArgv({ name, accelerator, memoryMiB, cpus, overlay, monitor: socket, forwards, devices }),
+    { stdio: ["ignore", "pipe", "pipe"], cwd: workDir }
+  );
+  const log = createWriteStream(serialLog, { flags: "a" });
   const monitor = new Monitor(`/proc/self/fd/${folder}/${socket}`);
+  void qemu.ended.then(() => monitor.close());
   const watch = new ConsoleWatch(boot.successPattern);
+  const on = machines.length > 1 || devices.diskBus !== "virtio" ? ` with its ${describeDevices(devices)}` : "";
+  const secondsSince = () => (performance.now() - begin) / 1e3;
   try {
-    const verdict = await watchMachine(qemu, { watch, monitor, boot, log, accelerator });
-    const seconds = (performance.now() - begin) / 1e3;
+    const verdict = await watchMachine(qemu, { watch, monitor, boot, log, pace });
+    const seconds = secondsSince();
     if (host.cancelled.aborted) throw host.cancelled.reason;
     if (watch.partial.trim() !== "") printGuest(watch.partial);
-    if (typeof verdict === "string") return { accelerator, seconds, evidence: verdict };
     if (verdict instanceof Error) throw verdict;
-    throw new BootFailure(verdict, accelerator, seconds, watch.quotation);
+    if (typeof verdict !== "string")
+      throw new BootFailure(verdict, accelerator, seconds, watch.quotation, `The image does not boot${on}`);
+    if (boot.maxSeconds !== null && seconds > boot.maxSeconds) {
+      const cause = overBudget(seconds, boot.maxSeconds);
+      throw new BootFailure(
+        cause,
+        accelerator,
+        seconds,
+        watch.quotation,
+        `The image boots${on}, but too slowly`
+      );
+    }
+    const left = Math.max(pace.timeout * 1e3 - (performance.now() - begin), LEAST_FOR_EXPECTATIONS);
+    const later = new ConsoleWatch(NEVER);
+    const checks = await checkExpectations(qemu, { monitor, boot, later, left });
+    if (host.cancelled.aborted) throw host.cancelled.reason;
+    if (checks instanceof Error) throw checks;
+    if (!Array.isArray(checks)) {
+      const lines = later.quotation.length > 0 ? later.quotation : watch.quotation;
+      throw new BootFailure(
+        checks,
+        accelerator,
+        secondsSince(),
+        lines,
+        `The image boots${on}, but a check failed`
+      );
+    }
+    return { devices, accelerator, seconds, evidence: verdict, checks };
   } finally {
+    if (!host.cancelled.aborted) await takeScreenshot(monitor, screenshot);
     await qemu.end(2e3);
     monitor.close();
     log.end();
     await once(log, "close").catch(() => {
     });
     closeSync(folder);
-    for (const path of [overlay, join(workDir, socket)]) rmSync(path, { force: true });
+    for (const path of [overlay, join(workDir, socket)]) rmSync2(path, { force: true });
   }
 }
 var printGuest = (line) => info(`guest \u2502 ${inert(line)}`);
 function watchMachine(qemu, facts) {
-  const { watch, monitor, boot, log, accelerator } = facts;
+  const { watch, monitor, boot, log, pace } = facts;
+  const { accelerator } = pace;
   let stderr = "";
   return new Promise((resolve2) => {
-    const timer = setTimeout(() => resolve2(timeoutCause(boot, watch.spoke)), boot.timeout * 1e3);
-    qemu.stdout?.on("data", (chunk) => {
-      log.write(chunk);
+    const timer = setTimeout(() => resolve2(timeoutCause(boot, pace, watch.spoke)), pace.timeout * 1e3);
+    qemu.stdout?.on("data", (chunk2) => {
+      log.write(chunk2);
       const decidedBefore = watch.decision !== null;
-      for (const line2 of watch.write(chunk)) printGuest(line2);
+      for (const line2 of watch.write(chunk2)) printGuest(line2);
       if (decidedBefore || watch.decision === null) return;
       clearTimeout(timer);
       const { line, outcome } = watch.decision;
       if (outcome === "success") resolve2(line);
       else setTimeout(() => resolve2(outcome), AFTERMATH);
     });
-    const noSpace = "no space left on device";
-    monitor.onDiskFull = () => resolve2(new Error(`QEMU cannot write the machine's disk: ${noSpace}`));
+    monitor.onDiskFull = () => resolve2(diskFull());
+    monitor.onShutdown = (reason) => setTimeout(() => {
+      if (watch.decision === null) resolve2(shutdownCause(reason, "before it was up"));
+    }, AFTERMATH);
     log.on("error", resolve2);
     qemu.stderr?.setEncoding("utf8");
     qemu.stderr?.on("data", (text) => {
       stderr = (stderr + text).slice(-4096);
       if (accelerator === "kvm" && KVM_FAILURE.test(stderr)) resolve2(new KvmFailure(firstLine(stderr)));
     });
-    void qemu.ended.then(async (end) => {
+    void qemu.ended.then((end) => {
       clearTimeout(timer);
       if (accelerator === "kvm" && !watch.spoke)
         resolve2(new KvmFailure(firstLine(stderr) || "QEMU ended at once"));
-      const reason = await monitor.shutdownReason();
-      if (watch.decision === null) resolve2(endCause(reason, end, stderr));
+      if (watch.decision === null) resolve2(endCause(end, stderr));
     });
   });
 }
+var NEVER = /(?!)/;
+async function checkExpectations(qemu, facts) {
+  const { monitor, boot, later, left } = facts;
+  const { expectations } = boot;
+  if (expectations.length === 0) return [];
+  info(`The machine is up. Waiting for ${expectations.map(nameOf).join(", ")}`);
+  const giveUp = new AbortController();
+  const timer = setTimeout(() => giveUp.abort(), left);
+  const forwards = async () => {
+    const usernet = await monitor.execute("human-monitor-command", { "command-line": "info usernet" }).catch(() => "");
+    return readForwards(`${usernet}`);
+  };
+  try {
+    const outcome = await Promise.race([
+      meetExpectations(expectations, forwards, giveUp.signal),
+      downfall(qemu, monitor, later)
+    ]);
+    if (!("met" in outcome)) return outcome;
+    const { met, unmet } = outcome;
+    for (const { name, seconds } of met) info(`${name}: holds after ${formatSeconds(seconds)}`);
+    return unmet.length === 0 ? met : unmetCause(unmet, left / 1e3);
+  } finally {
+    clearTimeout(timer);
+    giveUp.abort();
+  }
+}
+var overBudget = (seconds, most) => ({
+  id: "over-budget",
+  summary: `It takes ${(seconds - most).toFixed(1)} seconds more than max-boot-seconds (${most}) allows.`,
+  advice: "Look at the times in the console for what holds it up; under systemd, systemd-analyze blame tells. Under TCG a machine takes several times as long as under KVM."
+});
+var unmetCause = (unmet, seconds) => ({
+  id: "expectation",
+  summary: `${unmet.join("; ")}, ${Math.round(seconds)} seconds after the machine was up.`,
+  advice: "Look whether the service is enabled and what it says. It has to listen on all addresses, not on 127.0.0.1 alone, and the machine needs the address that it is offered by DHCP, 10.0.2.15. If it is only slow, raise boot-timeout."
+});
+function downfall(qemu, monitor, later) {
+  return new Promise((resolve2) => {
+    qemu.stdout?.on("data", (chunk2) => {
+      later.write(chunk2);
+      const outcome = later.decision?.outcome;
+      if (outcome !== void 0 && outcome !== "success") setTimeout(() => resolve2(outcome), AFTERMATH);
+    });
+    monitor.onDiskFull = () => resolve2(diskFull());
+    monitor.onShutdown = (reason) => setTimeout(() => {
+      if (later.decision === null) resolve2(shutdownCause(reason, "although it was up"));
+    }, AFTERMATH);
+    void qemu.ended.then((end) => resolve2(endCause(end, "")));
+  });
+}
+var diskFull = () => new Error("QEMU cannot write the machine's disk: no space left on device");
 var firstLine = (text) => text.trim().split("\n")[0] ?? "";
-function timeoutCause(boot, spoke) {
+function timeoutCause(boot, pace, spoke) {
+  const doubled = pace.timeout === boot.timeout ? "" : `, doubled from ${boot.timeout} without KVM`;
+  const limit = `boot-timeout (${pace.timeout} seconds${doubled})`;
   const sign = boot.successPattern === null ? "login prompt" : `line that matches ${boot.successPattern}`;
   if (!spoke) {
     return {
       id: "silent-console",
-      summary: `Nothing appeared on the serial console within boot-timeout (${boot.timeout} seconds).`,
+      summary: `Nothing appeared on the serial console within ${limit}.`,
       advice: "The kernel may log elsewhere: leave serial-console true and console= out of kernel-args."
     };
   }
   return {
     id: "timeout",
-    summary: `No ${sign} appeared on the serial console within boot-timeout (${boot.timeout} seconds).`,
+    summary: `No ${sign} appeared on the serial console within ${limit}.`,
     advice: "If the system was still starting, raise boot-timeout. If it was up, it has no getty on ttyS0: enable one, or set boot-success-pattern to a line that it prints."
   };
 }
-function endCause(reason, { exitCode, signal }, stderr) {
-  if (reason === "guest-reset") {
-    return {
-      id: "reset",
-      summary: "The machine reset itself before it was up.",
-      advice: "A kernel or init that reboots on failure: the last lines above say why it gave up."
-    };
-  }
-  if (reason === "guest-shutdown") {
-    return {
-      id: "shutdown",
-      summary: "The machine powered itself off before it was up.",
-      advice: "Something in the image shuts it down during boot: the last lines above name it."
-    };
-  }
+var shutdownCause = (reason, when) => reason === "guest-reset" ? {
+  id: "reset",
+  summary: `The machine reset itself ${when}.`,
+  advice: "A kernel or init that reboots on failure: the last lines above say why it gave up."
+} : {
+  id: "shutdown",
+  summary: `The machine powered itself off ${when}.`,
+  advice: "Something in the image shuts it down during boot: the last lines above name it."
+};
+function endCause({ exitCode, signal }, stderr) {
   const words = stderr.trim().split("\n").slice(-3).map(inert).join(" ");
   return {
     id: "qemu-ended",
@@ -491,13 +830,72 @@ function endCause(reason, { exitCode, signal }, stderr) {
   };
 }
 
+// src/distro/drivers.ts
+var DISK_BUSES = ["virtio", "sata", "nvme", "scsi"];
+var DISK_DRIVERS = {
+  virtio: ["virtio_blk", "virtio_pci"],
+  sata: ["ahci", "sd_mod"],
+  nvme: ["nvme"],
+  scsi: ["virtio_scsi", "virtio_pci", "sd_mod"]
+};
+var LARGEST_LIST = 1 << 20;
+async function readDrivers({ index, read }, { version, initrd }) {
+  const folder = ["lib/modules", "usr/lib/modules"].map((parent) => index.resolve(`${parent}/${version}`)).find((real) => real !== null);
+  if (folder === void 0 || version === "") return null;
+  const list = index.resolve(`${folder}/modules.builtin`);
+  const text = list === null ? null : await read(list, LARGEST_LIST);
+  if (text === null) return null;
+  const builtIn = new Set(text.toString("latin1").split("\n").map(moduleOf));
+  const all = /* @__PURE__ */ new Set([...builtIn, ...filesBelow(index, folder).map(moduleOf)]);
+  return { early: initrd === null ? builtIn : all, all };
+}
+function missingForRoot(drivers, filesystem) {
+  if (drivers === null) return null;
+  const has = (name) => drivers.early.has(name);
+  const missing = [
+    // The driver ext4 reads ext3 and ext2 as well.
+    ...has("ext4") || has(filesystem) ? [] : [`the filesystem (${filesystem})`],
+    ...DISK_BUSES.some((bus) => DISK_DRIVERS[bus].every(has)) ? [] : [`any disk (${DISK_BUSES.join(", ")})`]
+  ];
+  return missing.length === 0 ? null : missing.join(" and ");
+}
+function filesBelow(index, folder) {
+  return index.list(folder).flatMap((name) => {
+    const path = `${folder}/${name}`;
+    const kind = index.entry(path)?.kind;
+    if (kind === "d") return filesBelow(index, path);
+    return kind === "f" ? [path] : [];
+  });
+}
+var moduleOf = (path) => (path.split("/").pop() ?? "").replace(/\.ko(\.\w+)?$/, "").replaceAll("-", "_");
+
+// src/boot-check/devices.ts
+var NETWORK_CARDS = ["virtio", "e1000", "e1000e", "vmxnet3"];
+var NETWORK_DRIVERS = {
+  virtio: ["virtio_net", "virtio_pci"],
+  e1000: ["e1000"],
+  e1000e: ["e1000e"],
+  vmxnet3: ["vmxnet3"]
+};
+var fitting = (needed, all, drivers) => drivers === void 0 ? all[0] : all.find((one) => needed[one].every((name) => drivers.has(name))) ?? all[0];
+function planDevices({
+  diskBus,
+  networkCard,
+  matrix
+}, drivers) {
+  const card = networkCard === "auto" ? fitting(NETWORK_DRIVERS, NETWORK_CARDS, drivers?.all) ?? "virtio" : networkCard;
+  const bus = diskBus === "auto" ? fitting(DISK_DRIVERS, DISK_BUSES, drivers?.early) ?? "virtio" : diskBus;
+  return (matrix.length > 0 ? matrix : [bus]).map((one) => ({ diskBus: one, networkCard: card }));
+}
+var lacksDiskDriver = ({ diskBus }, drivers) => drivers === null ? [] : DISK_DRIVERS[diskBus].filter((name) => !drivers.early.has(name));
+
 // src/bootloader.ts
-import { closeSync as closeSync3, openSync as openSync3, readFileSync, writeSync } from "node:fs";
+import { closeSync as closeSync3, openSync as openSync3, readFileSync as readFileSync2, writeSync } from "node:fs";
 
 // src/disk.ts
 import { randomBytes, randomUUID } from "node:crypto";
 import { closeSync as closeSync2, mkdirSync, openSync as openSync2, statfsSync, truncateSync } from "node:fs";
-import { basename, dirname, join as join2 } from "node:path";
+import { basename as basename2, dirname, join as join2 } from "node:path";
 
 // src/edits.ts
 var import_tar_stream = __toESM(require_tar_stream(), 1);
@@ -606,8 +1004,8 @@ var FindParser = class {
   #seen = /* @__PURE__ */ new Set();
   #rest = Buffer.alloc(0);
   #fields = [];
-  write(chunk) {
-    const data = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk;
+  write(chunk2) {
+    const data = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk2]) : chunk2;
     let from = 0;
     for (let at = data.indexOf(0, from); at !== -1; at = data.indexOf(0, from)) {
       this.#fields.push(data.toString("utf8", from, at));
@@ -732,7 +1130,7 @@ async function applyEdits(host, index, mountPoint, edits) {
   }
   archive.finalize();
   const chunks = [];
-  for await (const chunk of archive) chunks.push(chunk);
+  for await (const chunk2 of archive) chunks.push(chunk2);
   await host.runAsRoot(extractArgv(mountPoint), { input: Buffer.concat(chunks) });
 }
 var extractArgv = (folder) => [
@@ -881,7 +1279,7 @@ function mkfsArgv(plan, path, knowsPrezeroed) {
   ];
 }
 var filesystemIn = (path) => ({
-  name: `./${basename(path)}?offset=${START_BYTES}`,
+  name: `./${basename2(path)}?offset=${START_BYTES}`,
   cwd: dirname(path)
 });
 async function createDisk(host, plan, path) {
@@ -989,11 +1387,11 @@ async function digHoles(host, folder) {
 }
 async function showJournal(host, plan, path, shown) {
   if (plan.journalMiB === 0) return;
-  const request = `feature ${shown ? "" : "-"}has_journal`;
+  const request2 = `feature ${shown ? "" : "-"}has_journal`;
   const { name, cwd } = filesystemIn(path);
-  const { stdout } = await host.run(["debugfs", "-w", "-R", request, name], { cwd });
+  const { stdout } = await host.run(["debugfs", "-w", "-R", request2, name], { cwd });
   if (stdout.includes("has_journal") !== shown)
-    throw new ActionError(`debugfs could not do "${request}": ${stdout.trim()}`);
+    throw new ActionError(`debugfs could not do "${request2}": ${stdout.trim()}`);
 }
 async function checkFilesystem(host, path) {
   const { name, cwd } = filesystemIn(path);
@@ -1056,8 +1454,8 @@ function kernelCommandLine(plan, kernel, { serialConsole, kernelArgs }) {
     kernelArgs
   ].filter(Boolean).join(" ");
 }
-function syslinuxConfig(entries, options) {
-  const several = entries.length > 1;
+function syslinuxConfig(entries2, options) {
+  const several = entries2.length > 1;
   const lines = [
     ...options.serialConsole ? ["SERIAL 0 115200"] : [],
     ...several && options.menu ? ["UI menu.c32", "MENU TITLE Boot"] : [],
@@ -1066,7 +1464,7 @@ function syslinuxConfig(entries, options) {
     // In tenths of a second.
     ...several ? [`TIMEOUT ${MENU_SECONDS * 10}`] : []
   ];
-  entries.forEach(({ kernel, commandLine }, i) => {
+  entries2.forEach(({ kernel, commandLine }, i) => {
     lines.push("", `LABEL ${label(i)}`, `  MENU LABEL Linux ${kernel.version}`, `  LINUX /${kernel.path}`);
     if (kernel.initrd !== null) lines.push(`  INITRD /${kernel.initrd}`);
     lines.push(`  APPEND ${commandLine}`);
@@ -1098,7 +1496,7 @@ function planLoader(index, plan, kernels, options) {
     ...menu ? MENU_MODULES.map((name) => ({
       kind: "file",
       path: `${LOADER_FOLDER}/${name}`,
-      content: readFileSync(`${options.moduleFolder}/${name}`),
+      content: readFileSync2(`${options.moduleFolder}/${name}`),
       mode: 420
     })) : []
   ];
@@ -1109,7 +1507,7 @@ async function installLoader(host, index, mountPoint) {
   await host.runAsRoot(["extlinux", "--install", folder], { timeout: 12e4 });
 }
 function writeBootCode(diskPath, mbrPath) {
-  const code = readFileSync(mbrPath);
+  const code = readFileSync2(mbrPath);
   if (code.length === 0 || code.length > MBR_CODE_BYTES) {
     throw new ActionError(
       `${mbrPath} is no MBR code: it has ${code.length} bytes, and 1 to ${MBR_CODE_BYTES} fit.`
@@ -1124,7 +1522,7 @@ function writeBootCode(diskPath, mbrPath) {
 }
 
 // src/container.ts
-import { mkdirSync as mkdirSync2, readFileSync as readFileSync2, rmSync as rmSync2, statfsSync as statfsSync2, writeFileSync } from "node:fs";
+import { mkdirSync as mkdirSync2, readFileSync as readFileSync3, rmSync as rmSync3, statfsSync as statfsSync2, writeFileSync as writeFileSync2 } from "node:fs";
 import { join as join3 } from "node:path";
 import { pipeline } from "node:stream/promises";
 var import_tar_stream2 = __toESM(require_tar_stream(), 1);
@@ -1217,7 +1615,7 @@ async function build(host, inputs, platform, workDir) {
   const secretPath = (id) => join3(secretDir, id);
   mkdirSync2(secretDir, { mode: 448 });
   for (const secret of inputs.secrets) {
-    if ("value" in secret) writeFileSync(secretPath(secret.id), secret.value, { mode: 384 });
+    if ("value" in secret) writeFileSync2(secretPath(secret.id), secret.value, { mode: 384 });
   }
   const iidFile = join3(workDir, "image-id");
   try {
@@ -1230,9 +1628,9 @@ async function build(host, inputs, platform, workDir) {
     if (host.cancelled.aborted) throw error2;
     throw new ActionError(`The Docker build failed. ${messageOf(error2)}`, "Docker build failed");
   } finally {
-    rmSync2(secretDir, { recursive: true, force: true });
+    rmSync3(secretDir, { recursive: true, force: true });
   }
-  return readFileSync2(iidFile, "utf8").trim();
+  return readFileSync3(iidFile, "utf8").trim();
 }
 var BUILDER_NAMES = {
   buildx: "buildx",
@@ -1288,7 +1686,7 @@ async function readMounted(host, mountPoint) {
   const find = host.startAsRoot(["find", mountPoint, "-printf", FIND_FORMAT], {
     stdio: ["ignore", "pipe", "inherit"]
   });
-  find.stdout?.on("data", (chunk) => parser.write(chunk));
+  find.stdout?.on("data", (chunk2) => parser.write(chunk2));
   const { exitCode } = await find.ended;
   if (exitCode !== 0)
     throw new ActionError(`find could not read the container's files (exit code ${exitCode}).`);
@@ -1424,9 +1822,9 @@ async function readFromContainer(host, name, path, limit) {
     isFile2 ??= header.type === "file";
     stream.on("data", (data) => {
       if (size >= limit) return;
-      const chunk = data;
-      chunks.push(chunk);
-      size += chunk.length;
+      const chunk2 = data;
+      chunks.push(chunk2);
+      size += chunk2.length;
       if (size >= limit) void running.end(0);
     });
     stream.on("end", next);
@@ -1448,16 +1846,16 @@ import {
   fsyncSync,
   openSync as openSync4,
   renameSync,
-  rmSync as rmSync3,
+  rmSync as rmSync4,
   statSync as statSync2,
-  writeFileSync as writeFileSync2
+  writeFileSync as writeFileSync3
 } from "node:fs";
 import { join as join5 } from "node:path";
 import { pipeline as pipeline2 } from "node:stream/promises";
 
 // src/inputs.ts
 import { existsSync, statSync } from "node:fs";
-import { basename as basename2, join as join4, resolve } from "node:path";
+import { basename as basename3, join as join4, resolve } from "node:path";
 
 // node_modules/csv-parse/lib/api/CsvError.js
 var CsvError = class _CsvError extends Error {
@@ -3273,6 +3671,7 @@ function readInputs(env = process.env) {
     outputDir: readOutputDir(read),
     uploadArtifact: read.boolean("upload-artifact"),
     retentionDays: read.text("retention-days") ? read.integer("retention-days", 1, 400, "days") : null,
+    maxImageBytes: read.text("max-image-size") ? read.size("max-image-size", MIB) : null,
     boot: readBoot(read),
     installTools: read.boolean("install-tools")
   };
@@ -3380,15 +3779,15 @@ function readPlatform(read) {
 }
 var isMachineNetwork = (text) => NETWORKS.some((known) => known === text);
 function readMachineNetwork(read) {
-  const network = read.text("network");
-  return isMachineNetwork(network) ? network : "dhcp";
+  const network2 = read.text("network");
+  return isMachineNetwork(network2) ? network2 : "dhcp";
 }
 function readBuildNetwork(read) {
-  const [own, network] = [read.optional("build-network"), read.optional("network")];
-  if (network === null || isMachineNetwork(network)) return own;
-  if (own !== null && own !== network)
-    read.wrong("network", network, "it has to be dhcp or none where build-network is given.");
-  return network;
+  const [own, network2] = [read.optional("build-network"), read.optional("network")];
+  if (network2 === null || isMachineNetwork(network2)) return own;
+  if (own !== null && own !== network2)
+    read.wrong("network", network2, "it has to be dhcp or none where build-network is given.");
+  return network2;
 }
 function readUser(read) {
   const user = read.optional("user");
@@ -3451,7 +3850,7 @@ function readKernelArgs(read) {
 function readName(read, env) {
   const given = read.optional("name");
   if (given === null) {
-    const own = env.GITHUB_REPOSITORY?.split("/").pop() || basename2(process.cwd());
+    const own = env.GITHUB_REPOSITORY?.split("/").pop() || basename3(process.cwd());
     return own.replace(/[^\w.-]+/g, "-").replace(/^[-.]+/, "").slice(0, 100) || "disk";
   }
   if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029":<>|*?\\/]|^[-.]|##\[/.test(given) || Buffer.byteLength(given) > 128) {
@@ -3498,9 +3897,39 @@ function readBoot(read) {
     successPattern: readPattern(read),
     memoryMiB: Math.floor(read.size("memory", 64 * MIB) / MIB),
     cpus: read.integer("cpus", 1, 64, "processors"),
-    accelerator: read.oneOf("accelerator", ACCELERATORS, "auto")
+    accelerator: read.oneOf("accelerator", ACCELERATORS, "auto"),
+    expectations: readExpectations(read),
+    diskBus: read.oneOf("disk-bus", ["auto", ...DISK_BUSES], "auto"),
+    networkCard: read.oneOf("network-card", ["auto", ...NETWORK_CARDS], "auto"),
+    matrix: readMatrix(read),
+    maxSeconds: read.text("max-boot-seconds") ? read.integer("max-boot-seconds", 1, 21600, "seconds") : null
   };
   return read.boolean("boot-test") ? boot : null;
+}
+function readMatrix(read) {
+  const text = read.text("boot-matrix");
+  const words = [...new Set(text.split(/[\s,]+/).filter(Boolean))];
+  const buses = DISK_BUSES.filter((bus) => words.includes(bus));
+  if (buses.length < words.length)
+    read.wrong("boot-matrix", text, `each machine has to be one of ${DISK_BUSES.join(", ")}.`);
+  else if (words.length > 0 && read.text("disk-bus") !== "auto")
+    read.wrong("boot-matrix", text, "disk-bus names the one machine to boot: leave one of the two out.");
+  return words.flatMap((word) => buses.filter((bus) => bus === word));
+}
+function readExpectations(read) {
+  const ports = [...new Set(read.list("expect-port"))].flatMap((item) => {
+    const port = parsePort(item);
+    if (port !== null) return [{ kind: "port", port }];
+    read.wrong("expect-port", item, "each line has to be a TCP port from 1 to 65535, such as 22.");
+    return [];
+  });
+  const answers = [...new Set(read.list("expect-http"))].flatMap((item) => {
+    const expected = parseHttpExpectation(item);
+    if (expected !== null) return [expected];
+    read.wrong("expect-http", item, "each line has to be PORT/PATH=STATUS, such as 8080/healthz=200.");
+    return [];
+  });
+  return [...ports, ...answers];
 }
 function readPattern(read) {
   const pattern = read.optional("boot-success-pattern");
@@ -3519,6 +3948,22 @@ var isFile = (path) => statSync(path, { throwIfNoEntry: false })?.isFile() ?? fa
 var isFolder = (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
 // src/formats.ts
+var ImageTooLarge = class extends ActionError {
+  constructor(files, most) {
+    const each = files.map(
+      ({ name, size }) => `${name} has ${formatBytes(size)}, ${formatBytes(size - most)} more`
+    );
+    super(
+      `${inert(each.join("; "))} than max-image-size (${formatBytes(most)}) allows. Leave out of the image what it does not need, such as package lists and caches, or choose a compressed format.`,
+      "Image too large"
+    );
+  }
+};
+function checkImageSizes(files, most) {
+  if (most === null) return;
+  const large = files.filter(({ size }) => size > most);
+  if (large.length > 0) throw new ImageTooLarge(large, most);
+}
 var LIMIT = 3 * 60 * 6e4;
 var CONVERSIONS = {
   qcow2: ["-O", "qcow2", "-c", "-o", "compression_type=zstd"],
@@ -3576,7 +4021,7 @@ async function makeFormats(host, disk, formats, baseName, workDir) {
     await Promise.allSettled(beside);
   }
   const wanted = /* @__PURE__ */ new Set([disk, ...made.map((file) => file.path)]);
-  for (const path of containers.values()) if (!wanted.has(path)) rmSync3(path);
+  for (const path of containers.values()) if (!wanted.has(path)) rmSync4(path);
   return Promise.all(made.map(async (file) => ({ ...file, sha256: await file.sha256 })));
 }
 async function convert(host, container, from, to) {
@@ -3586,7 +4031,7 @@ async function convert(host, container, from, to) {
   } catch (error2) {
     if (container !== "qcow2" || !/compression.type/i.test(messageOf(error2))) throw error2;
     info("This qemu-img has no zstd: compressing qcow2 with zlib.");
-    rmSync3(to, { force: true });
+    rmSync4(to, { force: true });
     await host.run(
       argv.map((arg) => arg === "compression_type=zstd" ? "compression_type=zlib" : arg),
       { timeout: LIMIT }
@@ -3612,7 +4057,7 @@ async function compress(host, compression, from, to) {
   const running = host.start(compressArgv(compression, from), { stdio: ["ignore", "pipe", "inherit"] });
   if (!running.stdout) throw new ActionError(`${compression} has no output`);
   const hash = createHash("sha256");
-  running.stdout.on("data", (chunk) => hash.update(chunk));
+  running.stdout.on("data", (chunk2) => hash.update(chunk2));
   await pipeline2(running.stdout, createWriteStream2(to));
   const { exitCode } = await running.ended;
   if (host.cancelled.aborted) throw host.cancelled.reason;
@@ -3622,8 +4067,8 @@ async function compress(host, compression, from, to) {
 }
 async function hashFile(path, signal) {
   const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, signal }))
-    hash.update(chunk);
+  for await (const chunk2 of createReadStream(path, { highWaterMark: 1 << 20, signal }))
+    hash.update(chunk2);
   return hash.digest("hex");
 }
 function settle(from, to) {
@@ -3636,7 +4081,7 @@ function settle(from, to) {
   renameSync(from, to);
 }
 function writeChecksums(files, path) {
-  writeFileSync2(path, files.map(({ name, sha256 }) => `${sha256}  ${name}
+  writeFileSync3(path, files.map(({ name, sha256 }) => `${sha256}  ${name}
 `).join(""));
 }
 
@@ -3846,10 +4291,10 @@ var Tail = class {
     stream?.setEncoding("utf8");
     stream?.on("error", () => {
     });
-    stream?.on("data", (chunk) => {
-      this.#text = (this.#text + chunk).slice(-KEPT_OUTPUT);
+    stream?.on("data", (chunk2) => {
+      this.#text = (this.#text + chunk2).slice(-KEPT_OUTPUT);
       if (!onLine) return;
-      const lines = (this.#line + chunk).split(/\r?\n|\r/);
+      const lines = (this.#line + chunk2).split(/\r?\n|\r/);
       this.#line = (lines.pop() ?? "").slice(-KEPT_OUTPUT);
       lines.forEach(onLine);
     });
@@ -3920,7 +4365,7 @@ var Draft = class {
   /** Writes a file; a string holds one byte a character. */
   write(path, content, status = {}) {
     const before = this.#edits.get(path);
-    const present = before?.kind === "file" ? before : this.entry(path);
+    const present = before?.kind === "file" ? before : this.index.entry(this.index.resolve(path) ?? "");
     const { mode = 420, uid = 0, gid = 0 } = { ...isRegular(present) ? present : {}, ...status };
     this.#edits.set(path, { kind: "file", path, content, mode, uid, gid });
   }
@@ -3958,7 +4403,7 @@ function planIdentity(draft, { hostname, rootMount, init }) {
   if (init.system === "systemd") draft.write("etc/machine-id", "", { mode: 292 });
   else draft.remove("etc/machine-id");
   if (draft.entry("var/lib/dbus/machine-id")?.kind === "f") draft.remove("var/lib/dbus/machine-id");
-  planDevices(draft);
+  planDevices2(draft);
   draft.remove(".dockerenv", "run/.containerenv");
   if (/exit\s+101/.test(draft.text("usr/sbin/policy-rc.d") ?? "")) draft.remove("usr/sbin/policy-rc.d");
 }
@@ -3979,7 +4424,7 @@ function hosts(hostname) {
     ""
   ].join("\n");
 }
-function planDevices(draft) {
+function planDevices2(draft) {
   if (draft.entry("dev/console")?.kind !== "c")
     draft.device("dev/console", { major: 5, minor: 1, mode: 384 });
   if (draft.entry("dev/null")?.kind !== "c") draft.device("dev/null", { major: 1, minor: 3, mode: 438 });
@@ -3995,7 +4440,322 @@ function planNetwork(draft, { init }) {
   else draft.write("etc/resolv.conf", "# Filled in by the DHCP client.\n", { mode: 420 });
 }
 
+// src/distro/family.ts
+function packagesFor(family, part, at) {
+  const reached = (version) => at.version === "" || compareVersions(at.version, version) >= 0;
+  return family.packages[part].filter(
+    ({ since, until, kernel, init, withoutSystemd, ids }) => (since === void 0 || reached(since)) && (until === void 0 || !reached(until)) && (kernel === void 0 || kernel === at.kernel) && (init === void 0 || init === at.init) && (withoutSystemd === void 0 || at.init !== "systemd") && (ids === void 0 || ids.includes(at.id))
+  ).map(({ name }) => name);
+}
+var dockerfileLine = (family, part, { id, version }) => `RUN ${family.install(packagesFor(family, part, { id, version, kernel: "generic", init: family.init }).join(" "))}`;
+var DISK_DRIVERS2 = [
+  "virtio_blk",
+  "virtio_pci",
+  "virtio_scsi",
+  "ahci",
+  "sd_mod",
+  "nvme",
+  "usb_storage",
+  "uas",
+  "xhci_pci",
+  "ext4"
+];
+var forEachKernel = (command) => `for modules in /lib/modules/*/modules.dep; do version="$(basename "$(dirname "$modules")")"; ${command}; done`;
+var dracut = (initrd) => forEachKernel(
+  [
+    `[ -e "${initrd}" ] && continue`,
+    "drivers=",
+    `for driver in ${DISK_DRIVERS2.join(" ")}; do if modinfo -k "$version" "$driver" >/dev/null 2>&1; then drivers="$drivers $driver"; fi; done`,
+    `dracut --force --no-hostonly --add-drivers "$drivers" --kver "$version" "${initrd}"`
+  ].join("; ")
+);
+
+// src/distro/families/alpine.ts
+var alpine = {
+  name: "Alpine",
+  ids: ["alpine"],
+  init: "openrc",
+  manager: "sbin/apk",
+  packages: {
+    kernel: [
+      { name: "linux-virt", kernel: "cloud" },
+      { name: "linux-lts", kernel: "generic" },
+      // Without it linux-lts brings the firmware of every device, half a gigabyte.
+      { name: "linux-firmware-none", kernel: "generic" },
+      { name: "e2fsprogs" }
+    ],
+    initrd: [{ name: "mkinitfs" }],
+    init: [
+      { name: "openrc" },
+      { name: "busybox-openrc", since: "3.17" },
+      { name: "busybox-mdev-openrc", since: "3.17" },
+      { name: "busybox-initscripts", until: "3.17" }
+    ],
+    network: [{ name: "busybox" }],
+    login: [{ name: "busybox" }],
+    sudo: [{ name: "doas" }],
+    ssh: [{ name: "openssh" }]
+  },
+  install: (packages) => `apk add --no-cache ${packages}`,
+  // Its default features hold virtio, AHCI (ata), NVMe and USB storage.
+  makeInitrds: forEachKernel(
+    'flavour="$(echo "$version" | sed "s/.*-//")"; [ -e "/boot/initramfs-$flavour" ] || mkinitfs -o "/boot/initramfs-$flavour" "$version"'
+  ),
+  initrdsByHand: false,
+  kernelNames: [/^vmlinuz-(.+)$/],
+  initrdNames: (flavour) => [`initramfs-${flavour}`]
+};
+
+// src/distro/families/arch.ts
+var arch = {
+  name: "Arch",
+  ids: ["arch"],
+  init: "systemd",
+  manager: "usr/bin/pacman",
+  packages: {
+    // One kernel for all: there is no smaller one.
+    kernel: [{ name: "linux" }, { name: "mkinitcpio" }],
+    initrd: [{ name: "mkinitcpio" }],
+    init: [{ name: "systemd" }, { name: "systemd-sysvcompat" }],
+    network: [{ name: "systemd" }],
+    login: [{ name: "util-linux" }, { name: "shadow" }],
+    sudo: [{ name: "sudo" }],
+    ssh: [{ name: "openssh" }]
+  },
+  // Arch knows no partial upgrade: what is new may need newer versions of what is there.
+  install: (packages) => `pacman -Syu --noconfirm --needed ${packages}`,
+  // The hook autodetect would leave out all that the build host does not have.
+  makeInitrds: forEachKernel(
+    'name="$(cat "/lib/modules/$version/pkgbase")"; mkinitcpio -S autodetect -k "$version" -g "/boot/initramfs-$name.img"'
+  ),
+  initrdsByHand: true,
+  kernelNames: [/^vmlinuz-(linux.*)$/],
+  initrdNames: (name) => [`initramfs-${name}.img`]
+};
+
+// src/distro/families/debian.ts
+var apt = {
+  manager: "usr/bin/apt-get",
+  install: (packages) => `apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ${packages}`,
+  makeInitrds: forEachKernel('[ -e "/boot/initrd.img-$version" ] || update-initramfs -c -k "$version"'),
+  initrdsByHand: false,
+  kernelNames: [/^vmlinuz-(\d.*)$/],
+  initrdNames: (version) => [`initrd.img-${version}`]
+};
+var login = [{ name: "login" }, { name: "util-linux" }];
+var debian = {
+  ...apt,
+  name: "Debian",
+  ids: ["debian"],
+  init: "systemd",
+  packages: {
+    kernel: [
+      { name: "linux-image-cloud-amd64", kernel: "cloud" },
+      { name: "linux-image-amd64", kernel: "generic" }
+    ],
+    initrd: [{ name: "initramfs-tools" }],
+    init: [{ name: "systemd-sysv" }],
+    network: [
+      // Part of the package systemd before.
+      { name: "systemd-resolved", since: "12", init: "systemd" },
+      { name: "dbus", init: "systemd" },
+      { name: "ifupdown", withoutSystemd: true },
+      { name: "isc-dhcp-client", until: "13", withoutSystemd: true },
+      { name: "dhcpcd-base", since: "13", withoutSystemd: true }
+    ],
+    login,
+    sudo: [{ name: "sudo" }],
+    ssh: [{ name: "openssh-server" }]
+  }
+};
+var kali = { ...debian, name: "Kali", ids: ["kali"] };
+var devuan = {
+  ...debian,
+  name: "Devuan",
+  ids: ["devuan"],
+  init: "sysvinit",
+  packages: { ...debian.packages, init: [{ name: "sysvinit-core" }] }
+};
+var ubuntu = {
+  ...apt,
+  name: "Ubuntu",
+  ids: ["ubuntu"],
+  init: "systemd",
+  packages: {
+    kernel: [
+      { name: "linux-image-virtual", kernel: "cloud" },
+      { name: "linux-image-generic", kernel: "generic" },
+      // Only recommended by Ubuntu's kernels: without it there would be no initrd.
+      { name: "initramfs-tools" }
+    ],
+    initrd: [{ name: "initramfs-tools" }],
+    init: [{ name: "systemd-sysv" }],
+    network: [
+      { name: "systemd-resolved", since: "22.10", init: "systemd" },
+      { name: "dbus", init: "systemd" },
+      { name: "ifupdown", withoutSystemd: true },
+      { name: "isc-dhcp-client", withoutSystemd: true }
+    ],
+    login,
+    sudo: [{ name: "sudo" }],
+    ssh: [{ name: "openssh-server" }]
+  }
+};
+
+// src/distro/families/fedora.ts
+var ENTERPRISE = ["rhel", "centos", "rocky", "almalinux", "ol"];
+var fedora = {
+  name: "Fedora",
+  ids: ["fedora", ...ENTERPRISE],
+  init: "systemd",
+  manager: "usr/bin/dnf",
+  packages: {
+    kernel: [
+      { name: "kernel-core", kernel: "cloud" },
+      { name: "kernel", kernel: "generic" },
+      { name: "dracut" },
+      { name: "kmod" },
+      { name: "e2fsprogs" }
+    ],
+    initrd: [{ name: "dracut" }, { name: "kmod" }, { name: "e2fsprogs" }],
+    init: [{ name: "systemd" }, { name: "systemd-udev" }],
+    network: [
+      { name: "systemd-networkd", ids: ["fedora"] },
+      { name: "systemd-resolved", ids: ["fedora"] },
+      { name: "NetworkManager", ids: ENTERPRISE }
+    ],
+    login: [{ name: "util-linux" }, { name: "passwd", ids: ENTERPRISE, until: "10" }],
+    sudo: [{ name: "sudo" }],
+    ssh: [{ name: "openssh-server" }]
+  },
+  install: (packages) => `dnf install -y --setopt=install_weak_deps=False ${packages}`,
+  makeInitrds: dracut("/boot/initramfs-$version.img"),
+  // Installing a kernel in a container makes none, or one for the build host below /boot/MACHINE-ID.
+  initrdsByHand: true,
+  kernelNames: [/^vmlinuz-(\d.*)$/],
+  initrdNames: (version) => [`initramfs-${version}.img`]
+};
+
+// src/distro/families/opensuse.ts
+var opensuse = {
+  name: "openSUSE",
+  ids: ["opensuse", "opensuse-leap", "opensuse-tumbleweed", "suse", "sles"],
+  init: "systemd",
+  manager: "usr/bin/zypper",
+  packages: {
+    kernel: [
+      { name: "kernel-default-base", kernel: "cloud" },
+      { name: "kernel-default", kernel: "generic" },
+      { name: "dracut" },
+      { name: "kmod" },
+      { name: "e2fsprogs" }
+    ],
+    initrd: [{ name: "dracut" }, { name: "kmod" }, { name: "e2fsprogs" }],
+    init: [{ name: "systemd" }, { name: "udev" }],
+    // systemd-networkd and -resolved.
+    network: [{ name: "systemd-network" }],
+    login: [{ name: "util-linux" }, { name: "util-linux-systemd" }, { name: "shadow" }],
+    sudo: [{ name: "sudo" }],
+    ssh: [{ name: "openssh" }]
+  },
+  install: (packages) => `zypper --non-interactive install --no-recommends ${packages}`,
+  makeInitrds: dracut("/boot/initrd-$version"),
+  initrdsByHand: true,
+  kernelNames: [/^vmlinuz-(\d.*)$/],
+  initrdNames: (version) => [`initrd-${version}`, `initrd-${version}.img`]
+};
+
+// src/distro/families.ts
+var FAMILIES = [debian, ubuntu, kali, devuan, alpine, fedora, arch, opensuse];
+function familyOf(distribution) {
+  for (const id of [distribution.id, ...distribution.like]) {
+    const family = FAMILIES.find((candidate) => candidate.ids.includes(id));
+    if (family) return family;
+  }
+  return null;
+}
+
+// src/machine/ssh-server.ts
+var SERVER_TEXTS = ["etc/inittab", "etc/init.d/rcS", "etc/ssh/sshd_config"];
+var OPENSSH = { name: "OpenSSH", services: ["ssh", "sshd"] };
+var DROPBEAR = { name: "Dropbear", services: ["dropbear"] };
+function findServer(draft) {
+  const has = (name) => ["usr/sbin", "usr/bin", "usr/local/sbin"].some((folder) => draft.kind(`${folder}/${name}`) === "f");
+  if (has("sshd")) return OPENSSH;
+  return has("dropbear") ? DROPBEAR : null;
+}
+function planServer(draft, { init, distribution, user }, server) {
+  if (server === null) {
+    const family = familyOf(distribution);
+    draft.warn(
+      "Input authorized-keys is given, but no SSH server is in the image: looked for sshd and dropbear in /usr/sbin and /usr/bin." + (family === null ? "" : ` Add to the Dockerfile: ${dockerfileLine(family, "ssh", distribution)}`)
+    );
+    return;
+  }
+  if (user === null && /^\s*PermitRootLogin\s+"?no\b/im.test(draft.text("etc/ssh/sshd_config") ?? ""))
+    draft.warn(
+      'The keys are for root, but /etc/ssh/sshd_config has "PermitRootLogin no". Name a user with the input user.'
+    );
+  if (!startsAtBoot(draft, init.system, server) && !enable(draft, init.system, server))
+    draft.warn(
+      `${server.name} is in the image, but nothing was found that starts it under ${init.system}. Enable it in the Dockerfile.`
+    );
+}
+var SYSTEMD_UNITS = ["usr/lib/systemd/system", "lib/systemd/system", "etc/systemd/system"];
+function startsAtBoot(draft, system, { services }) {
+  const listed = (folders, shape) => folders.some(
+    (folder) => draft.list(folder).some((name) => services.some((service) => new RegExp(shape(service)).test(name)))
+  );
+  const rcFolders = ["2", "3", "4", "5"].map((level) => `etc/rc${level}.d`);
+  switch (system) {
+    case "systemd": {
+      const wants = SYSTEMD_UNITS.flatMap(
+        (folder) => draft.list(folder).filter((name) => /\.(wants|requires)$/.test(name)).map((name) => `${folder}/${name}`)
+      );
+      return listed(wants, (service) => `^${service}\\.(service|socket)$`);
+    }
+    case "openrc":
+      return listed(
+        draft.list("etc/runlevels").map((level) => `etc/runlevels/${level}`),
+        (service) => `^${service}$`
+      );
+    case "sysvinit":
+      return listed(rcFolders, (service) => `^S\\d\\d${service}$`);
+    case "runit":
+      return listed(rcFolders, (service) => `^S\\d\\d${service}$`) || listed(
+        ["etc/service", "var/service", "etc/runit/runsvdir/default", "etc/runit/runsvdir/current"],
+        (service) => `^${service}$`
+      );
+    case "busybox":
+      return listed(["etc/init.d"], (service) => `^S\\d\\d${service}$`) || ["etc/inittab", "etc/init.d/rcS"].some(
+        (path) => /^[^#]*\/(sshd|dropbear)(\s|$)/m.test(draft.text(path) ?? "")
+      );
+    default:
+      return false;
+  }
+}
+function enable(draft, system, { services }) {
+  if (system === "systemd") {
+    for (const service of services) {
+      const unit = `${service}.service`;
+      const folder = SYSTEMD_UNITS.find((candidate) => draft.kind(`${candidate}/${unit}`) === "f");
+      const isMasked = draft.entry(`etc/systemd/system/${unit}`)?.link === "/dev/null";
+      if (folder === void 0 || isMasked) continue;
+      draft.link(`etc/systemd/system/multi-user.target.wants/${unit}`, `/${folder}/${unit}`);
+      return true;
+    }
+  }
+  if (system === "openrc") {
+    const service = services.find((name) => draft.kind(`etc/init.d/${name}`) === "f");
+    if (service === void 0) return false;
+    draft.link(`etc/runlevels/default/${service}`, `/etc/init.d/${service}`);
+    return true;
+  }
+  return false;
+}
+
 // src/machine/ssh.ts
+var KEYGEN = "usr/bin/ssh-keygen";
 var KEYGEN_UNIT = `[Unit]
 Description=Generate this machine's SSH host keys
 ConditionPathExistsGlob=!/etc/ssh/ssh_host_*_key
@@ -4004,30 +4764,192 @@ After=systemd-remount-fs.service
 
 [Service]
 Type=oneshot
-ExecStart=/usr/bin/ssh-keygen -A
+ExecStart=/${KEYGEN} -A
 RemainAfterExit=yes
 
 [Install]
 WantedBy=multi-user.target
 `;
-function planSshHostKeys(draft, { init }) {
+var keygenOpenrc = (interpreter) => `#!/${interpreter}
+description="Generates this machine's SSH host keys"
+
+depend() {
+	after localmount
+	before ssh sshd
+}
+
+start() {
+	ls /etc/ssh/ssh_host_*_key >/dev/null 2>&1 && return 0
+	ebegin "Generating SSH host keys"
+	/${KEYGEN} -A
+	eend $?
+}
+`;
+var KEYGEN_LSB = `#!/bin/sh
+### BEGIN INIT INFO
+# Provides:          ssh-host-keys
+# Required-Start:    $local_fs
+# Required-Stop:
+# X-Start-Before:    ssh
+# Default-Start:     S
+# Default-Stop:
+# Short-Description: Generate this machine's SSH host keys
+### END INIT INFO
+case "$1" in
+start) ls /etc/ssh/ssh_host_*_key >/dev/null 2>&1 || /${KEYGEN} -A ;;
+esac
+`;
+var START_SCRIPTS = {
+  openrc: ["etc/init.d/ssh", "etc/init.d/sshd"],
+  // Alpine, Gentoo
+  sysvinit: ["etc/init.d/ssh", "etc/init.d/sshd", "etc/inittab"],
+  runit: ["etc/sv/ssh/run", "etc/sv/sshd/run"],
+  // Void
+  busybox: ["etc/init.d/S50sshd", "etc/init.d/rcS", "etc/inittab"]
+  // Buildroot
+};
+var SSH_TEXTS = [
+  ...new Set(Object.values(START_SCRIPTS).flat()),
+  "etc/init.d/dropbear",
+  "etc/runit/1",
+  ...SERVER_TEXTS
+];
+function planSsh(draft, facts) {
+  const server = findServer(draft);
+  planHostKeys(draft, facts, server);
+  planDropbearKeys(draft);
+  if (facts.authorizedKeys.length > 0) planServer(draft, facts, server);
+}
+function planHostKeys(draft, { init: { system } }, server) {
   const keys = draft.list("etc/ssh").filter((name) => /^ssh_host_\w+_key(\.pub)?$/.test(name));
+  if (keys.length === 0 && server !== OPENSSH) return;
+  const makesOwn = START_SCRIPTS[system]?.some((path) => draft.text(path)?.includes("ssh-keygen")) ?? false;
+  if (makesOwn || draft.kind(KEYGEN) === "f" && planKeygen(draft, system))
+    draft.remove(...keys.map((name) => `etc/ssh/${name}`));
+  else
+    draft.warn(
+      keys.length > 0 ? "The SSH host keys in the image stay, and all of its machines share them: nothing in it makes new ones at first boot." : "The image has an SSH server and neither host keys nor what makes them at first boot: the server will not start."
+    );
+}
+function planKeygen(draft, system) {
+  switch (system) {
+    case "systemd": {
+      const units = SYSTEMD_UNITS.flatMap((folder) => draft.list(folder));
+      if (units.some((unit2) => /^(sshd-keygen@|sshdgenkeys)\.service$/.test(unit2))) return true;
+      const unit = "ssh-host-keys.service";
+      draft.write(`etc/systemd/system/${unit}`, KEYGEN_UNIT);
+      draft.link(`etc/systemd/system/multi-user.target.wants/${unit}`, `../${unit}`);
+      return true;
+    }
+    case "openrc": {
+      const interpreter = ["sbin/openrc-run", "usr/bin/openrc-run"].find((path) => draft.kind(path) === "f");
+      if (interpreter === void 0) return false;
+      draft.write("etc/init.d/ssh-host-keys", keygenOpenrc(interpreter), { mode: 493 });
+      draft.link("etc/runlevels/default/ssh-host-keys", "/etc/init.d/ssh-host-keys");
+      return true;
+    }
+    case "sysvinit":
+      return addToInittab(draft, `sshk::bootwait:/${KEYGEN} -A`);
+    case "busybox":
+      return addToInittab(draft, `::sysinit:/${KEYGEN} -A`);
+    case "runit":
+      if (!draft.text("etc/runit/1")?.includes("/etc/rcS.d/S") || draft.kind("etc/runit/native.boot.run") !== null)
+        return false;
+      draft.write("etc/init.d/ssh-host-keys", KEYGEN_LSB, { mode: 493 });
+      draft.link("etc/rcS.d/S99ssh-host-keys", "../init.d/ssh-host-keys");
+      return true;
+    default:
+      return false;
+  }
+}
+function addToInittab(draft, line) {
+  const present = draft.text("etc/inittab");
+  if (present === null) return false;
+  const lines = present.replace(/\n$/, "").split("\n");
+  const last = lines.findLastIndex((text) => /^[^#:]*:[^:]*:(sysinit|bootwait):/.test(text));
+  const at = last < 0 ? lines.length : last + 1;
+  draft.write("etc/inittab", `${[...lines.slice(0, at), line, ...lines.slice(at)].join("\n")}
+`);
+  return true;
+}
+function planDropbearKeys(draft) {
+  const keys = draft.list("etc/dropbear").filter((name) => /^dropbear_\w+_host_key$/.test(name));
   if (keys.length === 0) return;
-  const canBeMade = init.system === "systemd" && draft.kind("usr/bin/ssh-keygen") === "f";
-  if (!canBeMade && init.system !== "openrc") return;
-  draft.remove(...keys.map((name) => `etc/ssh/${name}`));
-  if (!canBeMade) return;
-  const units = [...draft.list("usr/lib/systemd/system"), ...draft.list("etc/systemd/system")];
-  if (units.some((unit2) => /^sshd?-?gen-?keys?|^sshd-keygen/.test(unit2))) return;
-  const unit = "ssh-host-keys.service";
-  draft.write(`etc/systemd/system/${unit}`, KEYGEN_UNIT);
-  draft.link(`etc/systemd/system/multi-user.target.wants/${unit}`, `../${unit}`);
+  if (draft.text("etc/init.d/dropbear")?.includes("dropbearkey"))
+    draft.remove(...keys.map((name) => `etc/dropbear/${name}`));
+  else
+    draft.warn(
+      "Dropbear's host keys in the image stay, and all of its machines share them: its start script makes none. Remove them in the Dockerfile and start Dropbear with -R, which makes them."
+    );
+}
+
+// src/machine/accounts.ts
+function findEntry(text, name) {
+  return entries(text).map(({ fields }) => fields).find(([first]) => first === name) ?? null;
+}
+function findAccount(passwd, name) {
+  const fields = findEntry(passwd, name);
+  if (fields === null) return null;
+  const [, , uid = "", gid = "", , home = "", shell = ""] = fields;
+  return { name, uid: readId(uid), gid: readId(gid), home, shell };
+}
+function addEntry(text, entry) {
+  const lines = (text ?? "").split("\n");
+  const last = lines.at(-1) === "" ? lines.length - 1 : lines.length;
+  const nis = lines.findIndex((line) => /^[+-]/.test(line));
+  const at = nis < 0 ? last : nis;
+  const added = [...lines.slice(0, at), entry, ...lines.slice(at)];
+  return added.at(-1) === "" ? added.join("\n") : `${added.join("\n")}
+`;
+}
+function changeEntry(text, name, change) {
+  const found = entries(text).find(({ fields: [first] }) => first === name);
+  if (found === void 0) return text;
+  const lines = text.split("\n");
+  lines[found.line] = `${change(found.fields).join(":")}${found.end}`;
+  return lines.join("\n");
+}
+function addMember(text, group, user) {
+  return changeEntry(text, group, ([name = "", password = "", third = "", members = ""]) => {
+    const list = members.split(",").filter(Boolean);
+    return [name, password, third, [.../* @__PURE__ */ new Set([...list, user])].join(",")];
+  });
+}
+function freeId(passwd, group) {
+  const ids = (text, until) => entries(text).flatMap(({ fields }) => fields.slice(2, until).map(readId));
+  const taken = /* @__PURE__ */ new Set([...ids(passwd, 4), ...ids(group, 3)]);
+  let id = 1e3;
+  while (taken.has(id)) id++;
+  return id;
+}
+var readId = (text) => /^\d+$/.test(text) ? Number(text) : Number.NaN;
+function entries(text) {
+  return (text ?? "").split("\n").map((content, line) => {
+    const end = content.endsWith("\r") ? "\r" : "";
+    return { line, fields: content.slice(0, content.length - end.length).split(":"), end };
+  }).filter(({ fields }) => fields.length > 2);
 }
 
 // src/machine/users.ts
-var USERS_TEXTS = ["etc/passwd", "etc/shadow"];
-function planUsers(draft, { passwordHash }) {
+var USERS_TEXTS = [
+  "etc/passwd",
+  "etc/group",
+  "etc/shadow",
+  "etc/gshadow",
+  "etc/sudoers",
+  "etc/doas.conf"
+];
+function keyTexts(passwd, { user, authorizedKeys }) {
+  if (authorizedKeys.length === 0) return [];
+  const name = user ?? "root";
+  const home = homeOf(findAccount(passwd, name) ?? { name, home: `/home/${name}` });
+  return [`${home}/.ssh/authorized_keys`];
+}
+function planUsers(draft, facts) {
+  const { passwordHash, user, authorizedKeys } = facts;
   if (passwordHash !== null) planRootPassword(draft, passwordHash);
+  if (user !== null && findAccount(draft.text("etc/passwd"), user) === null) addUser(draft, user, facts);
+  if (authorizedKeys.length > 0) planKeys(draft, user ?? "root", authorizedKeys);
 }
 function planRootPassword(draft, hash) {
   for (const path of ["etc/shadow", "etc/passwd"]) {
@@ -4044,17 +4966,152 @@ function planRootPassword(draft, hash) {
     "No user root"
   );
 }
+function addUser(draft, name, facts) {
+  const [passwd, group] = [draft.text("etc/passwd"), draft.text("etc/group")];
+  const [shadow, gshadow] = [draft.text("etc/shadow"), draft.text("etc/gshadow")];
+  if (passwd === null) {
+    throw new ActionError(
+      `Input user is "${name}", but the image has no /etc/passwd to add a user to. Take a base image that has users, or leave user out.`,
+      "No users"
+    );
+  }
+  const uid = freeId(passwd, group);
+  const ownGroup = /^\d+$/.exec(findEntry(group, name)?.[2] ?? "");
+  const gid = ownGroup === null ? uid : Number(ownGroup[0]);
+  const shell = draft.kind("bin/bash") === "f" ? "/bin/bash" : "/bin/sh";
+  const password = shadow === null ? "*" : "x";
+  draft.write("etc/passwd", addEntry(passwd, `${name}:${password}:${uid}:${gid}::/home/${name}:${shell}`));
+  if (shadow !== null) draft.write("etc/shadow", addEntry(shadow, `${name}:*::0:99999:7:::`));
+  const admins = ["wheel", "sudo"].filter((candidate) => findEntry(group, candidate) !== null);
+  const extend = (text, entry) => admins.reduce(
+    (extended, admin) => addMember(extended, admin, name),
+    ownGroup === null ? addEntry(text, entry) : text ?? ""
+  );
+  draft.write("etc/group", extend(group, `${name}:x:${gid}:`));
+  if (gshadow !== null) draft.write("etc/gshadow", extend(gshadow, `${name}:!::`));
+  const home = `home/${name}`;
+  if ((draft.entry(home)?.kind ?? "d") !== "d")
+    throw new ActionError(
+      `Input user is "${name}", but /${home} in the image is no folder. Remove it in the Dockerfile, or make the user there.`,
+      "No place for the user"
+    );
+  draft.folder(home, { mode: 448, uid, gid });
+  if (!grantRoot(draft, name)) {
+    const family = familyOf(facts.distribution);
+    draft.warn(
+      `User ${name} is made without the right to become root: the image has neither sudo nor doas.` + (family === null ? "" : ` Add to the Dockerfile: ${dockerfileLine(family, "sudo", facts.distribution)}`)
+    );
+  }
+  if (facts.authorizedKeys.length === 0)
+    draft.warn(`User ${name} has neither password nor key: give authorized-keys for a way to log in.`);
+}
+function grantRoot(draft, name) {
+  const hasSudo = draft.kind("usr/bin/sudo") === "f";
+  const hasDoas = draft.kind("usr/bin/doas") === "f";
+  if (hasSudo) {
+    const rule = `${name} ALL=(ALL) NOPASSWD:ALL
+`;
+    const sudoers = draft.text("etc/sudoers");
+    if (sudoers === null || /^[#@]includedir\s+\/etc\/sudoers\.d\s*$/m.test(sudoers))
+      draft.write(`etc/sudoers.d/90-${name}`, rule, { mode: 288 });
+    else draft.write("etc/sudoers", `${withNewline(sudoers)}${rule}`);
+  }
+  if (hasDoas) {
+    const rule = `permit nopass ${name}
+`;
+    if (draft.kind("etc/doas.d") === "d") draft.write(`etc/doas.d/zz-${name}.conf`, rule, { mode: 384 });
+    else {
+      const present = draft.text("etc/doas.conf");
+      draft.write(
+        "etc/doas.conf",
+        `${withNewline(present ?? "")}${rule}`,
+        present === null ? { mode: 384 } : {}
+      );
+    }
+  }
+  return hasSudo || hasDoas;
+}
+function planKeys(draft, name, keys) {
+  const account = findAccount(draft.text("etc/passwd"), name);
+  if (account === null) {
+    throw new ActionError(
+      "Input authorized-keys is given, but the image has no user root: /etc/passwd does not name one. Name a user with the input user.",
+      "No user root"
+    );
+  }
+  const { uid, gid, shell } = account;
+  if (Number.isNaN(uid) || Number.isNaN(gid))
+    throw unusable(account, "its user or group id in /etc/passwd is no number");
+  const home = homeOf(account);
+  const present = draft.kind(home);
+  if (present === null) {
+    if (draft.entry(home) !== null) throw unusable(account, `its home /${home} is a link that leads nowhere`);
+    draft.folder(home, { mode: 448, uid, gid });
+  } else if (present !== "d") throw unusable(account, `its home /${home} is no folder`);
+  const folder = `${home}/.ssh`;
+  const entry = draft.entry(folder);
+  if (entry !== null && entry.kind !== "d") throw unusable(account, `/${folder} is no folder`);
+  const real = draft.index.resolve(home);
+  const mode = real === null ? 0 : draft.index.entry(real)?.mode ?? 0;
+  if (present === "d" && (mode & 18) !== 0)
+    draft.warn(
+      `/${inert(home)} can be written by others than ${name}: sshd takes no keys from it unless StrictModes is off. Add to the Dockerfile: RUN chmod go-w /${inert(home)}`
+    );
+  if (/\/(nologin|false)$/.test(shell.trim()))
+    draft.warn(`User ${name} has the shell ${inert(shell)}, which ends every login at once.`);
+  draft.folder(folder, { mode: 448, uid, gid });
+  const file = `${folder}/authorized_keys`;
+  draft.write(file, addKeys(draft.text(file), keys), { mode: 384, uid, gid });
+  unlock(draft, name);
+}
+function unlock(draft, name) {
+  for (const path of ["etc/shadow", "etc/passwd"]) {
+    const content = draft.text(path);
+    const password = findEntry(content, name)?.[1];
+    if (content === null || !password?.startsWith("!")) continue;
+    const unlocked = password.replace(/^!+\*?/, "*");
+    draft.write(
+      path,
+      changeEntry(content, name, ([first = "", , ...rest]) => [first, unlocked, ...rest])
+    );
+  }
+}
+function addKeys(present, keys) {
+  const known = new Set((present ?? "").split("\n").map((line) => line.trim()));
+  const added = [...new Set(keys.map((key) => Buffer.from(key).toString("latin1")))].filter(
+    (key) => !known.has(key)
+  );
+  return [withNewline(present ?? ""), ...added.map((key) => `${key}
+`)].join("");
+}
+var withNewline = (text) => text === "" || text.endsWith("\n") ? text : `${text}
+`;
+var FLEETING = /^(dev|proc|run|sys|tmp)(\/|$)/;
+function homeOf({ name, home }) {
+  const names = home.split("/").filter(Boolean);
+  const path = names.join("/");
+  const fits = home.startsWith("/") && /^[\x20-\x7e]+$/.test(path) && !names.some((part) => /^\.{1,2}$/.test(part));
+  if (!fits || FLEETING.test(path) || path === "nonexistent")
+    throw unusable({ name }, `its home in /etc/passwd is ${JSON.stringify(inert(home))}`);
+  return path;
+}
+var unusable = ({ name }, why) => new ActionError(
+  `Input authorized-keys is given, but user ${name} cannot hold keys: ${inert(why)}. Give the user another home in the Dockerfile, such as RUN usermod --home ${name === "root" ? "/root" : `/home/${name}`} ${name}, or name another user with the input user.`,
+  "No place for keys"
+);
 
 // src/machine/plan.ts
-var MACHINE_TEXTS = [...IDENTITY_TEXTS, ...USERS_TEXTS];
+var MACHINE_TEXTS = [...IDENTITY_TEXTS, ...USERS_TEXTS, ...SSH_TEXTS];
 function planMachine(draft, facts) {
   planIdentity(draft, facts);
   planNetwork(draft, facts);
   planUsers(draft, facts);
-  planSshHostKeys(draft, facts);
+  planSsh(draft, facts);
 }
 async function draftMachine(container, facts) {
-  const draft = new Draft(container.index, await readTexts(container, MACHINE_TEXTS));
+  const texts = await readTexts(container, MACHINE_TEXTS);
+  const further = await readTexts(container, keyTexts(texts.get("etc/passwd") ?? null, facts));
+  const draft = new Draft(container.index, new Map([...texts, ...further]));
   planMachine(draft, facts);
   return draft;
 }
@@ -4123,10 +5180,10 @@ async function preflight(host, outputDir) {
 var refuse = (message) => new ActionError(message, "Unsuitable machine");
 
 // src/report.ts
-import { rmSync as rmSync4, writeFileSync as writeFileSync3 } from "node:fs";
+import { rmSync as rmSync5, writeFileSync as writeFileSync4 } from "node:fs";
 function writeReport(report, path) {
-  rmSync4(path, { force: true });
-  writeFileSync3(path, `${JSON.stringify(report, null, 2)}
+  rmSync5(path, { force: true });
+  writeFileSync4(path, `${JSON.stringify(report, null, 2)}
 `, { flag: "wx" });
 }
 function startCommand(path) {
@@ -4146,7 +5203,15 @@ function summaryMarkdown(report, artifacts) {
   const { disk, boot } = report;
   const cell = markdownCell;
   const links = new Map(artifacts.map((artifact) => [artifact.name, artifact.url]));
-  const booted = boot.result === "passed" ? `passed in ${formatSeconds(boot.seconds ?? 0)} under ${boot.accelerator?.toUpperCase()}: ${cell(boot.evidence ?? "")}` : "skipped (boot-test: false)";
+  const passed = ({ seconds, accelerator, evidence }) => `passed in ${formatSeconds(seconds)} under ${accelerator.toUpperCase()}: ${cell(evidence)}`;
+  const { machines } = boot;
+  const checks = machines.flatMap((machine) => {
+    const on = machines.length > 1 ? `, disk on ${machine.devices.diskBus}` : "";
+    return [
+      [`Boot check${on}`, passed(machine)],
+      ...machine.checks.map(({ name, seconds }) => [cell(name) + on, `holds after ${formatSeconds(seconds)}`])
+    ];
+  });
   const facts = table(
     ["", ""],
     [
@@ -4156,7 +5221,7 @@ function summaryMarkdown(report, artifacts) {
       ["Init", cell(report.init)],
       ["Added to the image", report.added.length === 0 ? "nothing" : cell(report.added.join(" "))],
       ["Disk", `${formatBytes(disk.sizeBytes)}, MBR, disk id ${disk.diskId}`],
-      ["Boot check", booted]
+      ...checks.length > 0 ? checks : [["Boot check", "skipped (boot-test: false)"]]
     ]
   );
   const partitions = table(
@@ -4265,258 +5330,6 @@ async function addSummary(markdown) {
   await summary.addRaw(markdown).write();
 }
 
-// src/distro/drivers.ts
-var DISKS = [
-  ["virtio_blk", "virtio_pci"],
-  ["ahci", "sd_mod"],
-  ["nvme"],
-  ["virtio_scsi", "virtio_pci", "sd_mod"]
-];
-async function lacksWithoutInitrd(container, kernel, filesystem) {
-  const path = container.index.resolve(`lib/modules/${kernel.version}/modules.builtin`);
-  const text = path === null ? null : await container.read(path);
-  return text === null ? null : missingBuiltIn(text.toString("latin1"), filesystem);
-}
-function missingBuiltIn(modulesBuiltin, filesystem) {
-  const names = [...modulesBuiltin.matchAll(/([^/\n]+)\.ko\s*$/gm)].map(
-    ([, name]) => name?.replaceAll("-", "_")
-  );
-  const has = (name) => names.includes(name);
-  const missing = [
-    ...has("ext4") || has(filesystem) ? [] : [`the filesystem (${filesystem})`],
-    ...DISKS.some((drivers) => drivers.every(has)) ? [] : ["any disk (virtio_blk, ahci or nvme)"]
-  ];
-  return missing.length === 0 ? null : missing.join(" and ");
-}
-
-// src/distro/family.ts
-function packagesFor(family, part, at) {
-  const reached = (version) => at.version === "" || compareVersions(at.version, version) >= 0;
-  return family.packages[part].filter(
-    ({ since, until, kernel, init, withoutSystemd, ids }) => (since === void 0 || reached(since)) && (until === void 0 || !reached(until)) && (kernel === void 0 || kernel === at.kernel) && (init === void 0 || init === at.init) && (withoutSystemd === void 0 || at.init !== "systemd") && (ids === void 0 || ids.includes(at.id))
-  ).map(({ name }) => name);
-}
-var DISK_DRIVERS = [
-  "virtio_blk",
-  "virtio_pci",
-  "virtio_scsi",
-  "ahci",
-  "sd_mod",
-  "nvme",
-  "usb_storage",
-  "uas",
-  "xhci_pci",
-  "ext4"
-];
-var forEachKernel = (command) => `for modules in /lib/modules/*/modules.dep; do version="$(basename "$(dirname "$modules")")"; ${command}; done`;
-var dracut = (initrd) => forEachKernel(
-  [
-    `[ -e "${initrd}" ] && continue`,
-    "drivers=",
-    `for driver in ${DISK_DRIVERS.join(" ")}; do if modinfo -k "$version" "$driver" >/dev/null 2>&1; then drivers="$drivers $driver"; fi; done`,
-    `dracut --force --no-hostonly --add-drivers "$drivers" --kver "$version" "${initrd}"`
-  ].join("; ")
-);
-
-// src/distro/families/alpine.ts
-var alpine = {
-  name: "Alpine",
-  ids: ["alpine"],
-  init: "openrc",
-  manager: "sbin/apk",
-  packages: {
-    kernel: [
-      { name: "linux-virt", kernel: "cloud" },
-      { name: "linux-lts", kernel: "generic" },
-      // Without it linux-lts brings the firmware of every device, half a gigabyte.
-      { name: "linux-firmware-none", kernel: "generic" },
-      { name: "e2fsprogs" }
-    ],
-    initrd: [{ name: "mkinitfs" }],
-    init: [
-      { name: "openrc" },
-      { name: "busybox-openrc", since: "3.17" },
-      { name: "busybox-mdev-openrc", since: "3.17" },
-      { name: "busybox-initscripts", until: "3.17" }
-    ],
-    network: [{ name: "busybox" }],
-    login: [{ name: "busybox" }],
-    sudo: [{ name: "doas" }]
-  },
-  install: (packages) => `apk add --no-cache ${packages}`,
-  // Its default features hold virtio, AHCI (ata), NVMe and USB storage.
-  makeInitrds: forEachKernel(
-    'flavour="$(echo "$version" | sed "s/.*-//")"; [ -e "/boot/initramfs-$flavour" ] || mkinitfs -o "/boot/initramfs-$flavour" "$version"'
-  ),
-  initrdsByHand: false,
-  kernelNames: [/^vmlinuz-(.+)$/],
-  initrdNames: (flavour) => [`initramfs-${flavour}`]
-};
-
-// src/distro/families/arch.ts
-var arch = {
-  name: "Arch",
-  ids: ["arch"],
-  init: "systemd",
-  manager: "usr/bin/pacman",
-  packages: {
-    // One kernel for all: there is no smaller one.
-    kernel: [{ name: "linux" }, { name: "mkinitcpio" }],
-    initrd: [{ name: "mkinitcpio" }],
-    init: [{ name: "systemd" }, { name: "systemd-sysvcompat" }],
-    network: [{ name: "systemd" }],
-    login: [{ name: "util-linux" }, { name: "shadow" }],
-    sudo: [{ name: "sudo" }]
-  },
-  // Arch knows no partial upgrade: what is new may need newer versions of what is there.
-  install: (packages) => `pacman -Syu --noconfirm --needed ${packages}`,
-  // The hook autodetect would leave out all that the build host does not have.
-  makeInitrds: forEachKernel(
-    'name="$(cat "/lib/modules/$version/pkgbase")"; mkinitcpio -S autodetect -k "$version" -g "/boot/initramfs-$name.img"'
-  ),
-  initrdsByHand: true,
-  kernelNames: [/^vmlinuz-(linux.*)$/],
-  initrdNames: (name) => [`initramfs-${name}.img`]
-};
-
-// src/distro/families/debian.ts
-var apt = {
-  manager: "usr/bin/apt-get",
-  install: (packages) => `apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ${packages}`,
-  makeInitrds: forEachKernel('[ -e "/boot/initrd.img-$version" ] || update-initramfs -c -k "$version"'),
-  initrdsByHand: false,
-  kernelNames: [/^vmlinuz-(\d.*)$/],
-  initrdNames: (version) => [`initrd.img-${version}`]
-};
-var login = [{ name: "login" }, { name: "util-linux" }];
-var debian = {
-  ...apt,
-  name: "Debian",
-  ids: ["debian"],
-  init: "systemd",
-  packages: {
-    kernel: [
-      { name: "linux-image-cloud-amd64", kernel: "cloud" },
-      { name: "linux-image-amd64", kernel: "generic" }
-    ],
-    initrd: [{ name: "initramfs-tools" }],
-    init: [{ name: "systemd-sysv" }],
-    network: [
-      // Part of the package systemd before.
-      { name: "systemd-resolved", since: "12", init: "systemd" },
-      { name: "dbus", init: "systemd" },
-      { name: "ifupdown", withoutSystemd: true },
-      { name: "isc-dhcp-client", until: "13", withoutSystemd: true },
-      { name: "dhcpcd-base", since: "13", withoutSystemd: true }
-    ],
-    login,
-    sudo: [{ name: "sudo" }]
-  }
-};
-var kali = { ...debian, name: "Kali", ids: ["kali"] };
-var devuan = {
-  ...debian,
-  name: "Devuan",
-  ids: ["devuan"],
-  init: "sysvinit",
-  packages: { ...debian.packages, init: [{ name: "sysvinit-core" }] }
-};
-var ubuntu = {
-  ...apt,
-  name: "Ubuntu",
-  ids: ["ubuntu"],
-  init: "systemd",
-  packages: {
-    kernel: [
-      { name: "linux-image-virtual", kernel: "cloud" },
-      { name: "linux-image-generic", kernel: "generic" },
-      // Only recommended by Ubuntu's kernels: without it there would be no initrd.
-      { name: "initramfs-tools" }
-    ],
-    initrd: [{ name: "initramfs-tools" }],
-    init: [{ name: "systemd-sysv" }],
-    network: [
-      { name: "systemd-resolved", since: "22.10", init: "systemd" },
-      { name: "dbus", init: "systemd" },
-      { name: "ifupdown", withoutSystemd: true },
-      { name: "isc-dhcp-client", withoutSystemd: true }
-    ],
-    login,
-    sudo: [{ name: "sudo" }]
-  }
-};
-
-// src/distro/families/fedora.ts
-var ENTERPRISE = ["rhel", "centos", "rocky", "almalinux", "ol"];
-var fedora = {
-  name: "Fedora",
-  ids: ["fedora", ...ENTERPRISE],
-  init: "systemd",
-  manager: "usr/bin/dnf",
-  packages: {
-    kernel: [
-      { name: "kernel-core", kernel: "cloud" },
-      { name: "kernel", kernel: "generic" },
-      { name: "dracut" },
-      { name: "kmod" },
-      { name: "e2fsprogs" }
-    ],
-    initrd: [{ name: "dracut" }, { name: "kmod" }, { name: "e2fsprogs" }],
-    init: [{ name: "systemd" }, { name: "systemd-udev" }],
-    network: [
-      { name: "systemd-networkd", ids: ["fedora"] },
-      { name: "systemd-resolved", ids: ["fedora"] },
-      { name: "NetworkManager", ids: ENTERPRISE }
-    ],
-    login: [{ name: "util-linux" }, { name: "passwd", ids: ENTERPRISE, until: "10" }],
-    sudo: [{ name: "sudo" }]
-  },
-  install: (packages) => `dnf install -y --setopt=install_weak_deps=False ${packages}`,
-  makeInitrds: dracut("/boot/initramfs-$version.img"),
-  // Installing a kernel in a container makes none, or one for the build host below /boot/MACHINE-ID.
-  initrdsByHand: true,
-  kernelNames: [/^vmlinuz-(\d.*)$/],
-  initrdNames: (version) => [`initramfs-${version}.img`]
-};
-
-// src/distro/families/opensuse.ts
-var opensuse = {
-  name: "openSUSE",
-  ids: ["opensuse", "opensuse-leap", "opensuse-tumbleweed", "suse", "sles"],
-  init: "systemd",
-  manager: "usr/bin/zypper",
-  packages: {
-    kernel: [
-      { name: "kernel-default-base", kernel: "cloud" },
-      { name: "kernel-default", kernel: "generic" },
-      { name: "dracut" },
-      { name: "kmod" },
-      { name: "e2fsprogs" }
-    ],
-    initrd: [{ name: "dracut" }, { name: "kmod" }, { name: "e2fsprogs" }],
-    init: [{ name: "systemd" }, { name: "udev" }],
-    // systemd-networkd and -resolved.
-    network: [{ name: "systemd-network" }],
-    login: [{ name: "util-linux" }, { name: "util-linux-systemd" }, { name: "shadow" }],
-    sudo: [{ name: "sudo" }]
-  },
-  install: (packages) => `zypper --non-interactive install --no-recommends ${packages}`,
-  makeInitrds: dracut("/boot/initrd-$version"),
-  initrdsByHand: true,
-  kernelNames: [/^vmlinuz-(\d.*)$/],
-  initrdNames: (version) => [`initrd-${version}`, `initrd-${version}.img`]
-};
-
-// src/distro/families.ts
-var FAMILIES = [debian, ubuntu, kali, devuan, alpine, fedora, arch, opensuse];
-function familyOf(distribution) {
-  for (const id of [distribution.id, ...distribution.like]) {
-    const family = FAMILIES.find((candidate) => candidate.ids.includes(id));
-    if (family) return family;
-  }
-  return null;
-}
-
 // src/distro/init.ts
 var INIT_PATHS = ["sbin/init", "etc/init", "bin/init"];
 function findInit(index) {
@@ -4610,8 +5423,8 @@ function versionOfTarget(index, path, version) {
 function fullVersion(index, version) {
   if (/^\d/.test(version)) return version;
   const all = moduleVersions(index);
-  const fitting = all.filter((candidate) => candidate.endsWith(`-${version}`));
-  if (fitting.length === 1) return fitting[0] ?? version;
+  const fitting2 = all.filter((candidate) => candidate.endsWith(`-${version}`));
+  if (fitting2.length === 1) return fitting2[0] ?? version;
   return all.length === 1 ? all[0] ?? version : version;
 }
 
@@ -4683,7 +5496,7 @@ async function surveySystem(container, image, wishes) {
       why: `No kernel in the image: looked for ${KERNEL_PLACES.join(", ")}; ${found.length > 0 ? `/boot holds ${found.slice(0, 10).join(", ")}` : "/boot is empty or absent"}.`
     });
   } else if (newest.initrd === null) {
-    const missing = await lacksWithoutInitrd(container, newest, wishes.filesystem);
+    const missing = missingForRoot(await readDrivers(container, newest), wishes.filesystem);
     if (missing !== null) {
       lacks.push({
         part: "initrd",
@@ -4775,14 +5588,8 @@ function planAddition(survey, wishes, onBuild) {
 function advice({ distribution, family, lacks }, instead) {
   if (family === null)
     return `The image is ${distribution.name}; install a kernel with its initrd and an init system in the Dockerfile.`;
-  const at = {
-    id: distribution.id,
-    version: distribution.version,
-    kernel: "generic",
-    init: family.init
-  };
   const lines = lacks.filter(({ part }) => ESSENTIAL.includes(part)).map(({ part }) => {
-    const install = `RUN ${family.install(packagesFor(family, part, at).join(" "))}`;
+    const install = dockerfileLine(family, part, distribution);
     return part === "initrd" || part === "kernel" && family.initrdsByHand ? `${install} && ${family.makeInitrds}` : install;
   });
   return `The image is ${distribution.name}; ${instead}add to the Dockerfile:
@@ -4802,11 +5609,13 @@ function cannotComplete({ distribution, family, names, kernels, init }) {
     `with your ENTRYPOINT and entrypoint-service: true; or put ${parts.filter(Boolean).join(" and ") || "an initrd"} into the image in the Dockerfile.`
   ];
 }
-function requireSystem(survey, wishes) {
-  const { distribution, kernels, init } = survey;
+function requireSystem(survey) {
+  const { distribution, kernels, init, lacks } = survey;
   const [newest, ...older] = kernels;
-  planAddition(survey, { ...wishes, installSystem: "never" }, false);
-  if (newest === void 0 || init === null) throw new Error("A lack was not told.");
+  if (newest === void 0 || init === null || lacks.some(({ part }) => part === "initrd")) {
+    const problem = lacks.filter(({ part }) => ESSENTIAL.includes(part)).map(({ why }) => why);
+    throw new ActionError([...problem, advice(survey, "")].join("\n"), "Not a bootable system");
+  }
   return { distribution, kernels: [newest, ...older], init };
 }
 function logSurvey({ distribution, kernels, init, networkClient }) {
@@ -4876,7 +5685,7 @@ function savedState() {
 }
 
 // src/system-layer.ts
-import { readFileSync as readFileSync3 } from "node:fs";
+import { readFileSync as readFileSync4 } from "node:fs";
 import { join as join7 } from "node:path";
 var LIMIT2 = 60 * 6e4;
 var PROXIES = /^(?:https?|ftp|all|no)_proxy(?:=|$)/i;
@@ -4933,7 +5742,7 @@ async function addSystem(host, undo, addition, { image, inputs, workDir }) {
       timeout: LIMIT2
     });
   } catch (error2) {
-    if (host.cancelled.aborted || !(error2 instanceof ActionError)) throw error2;
+    if (host.cancelled.aborted || !(error2 instanceof ActionError) || saysNoSpace(error2.message)) throw error2;
     throw new ActionError(
       `The packages that make the image a machine could not be installed: ${addition.packages.join(" ")}. ${error2.message}
 If the build has to go through a proxy, set build-args: HTTP_PROXY=\u2026; or install them in the Dockerfile, and nothing is added.`,
@@ -4941,7 +5750,7 @@ If the build has to go through a proxy, set build-args: HTTP_PROXY=\u2026; or in
     );
   }
   await undo.release(name);
-  return readFileSync3(iidFile, "utf8").trim();
+  return readFileSync4(iidFile, "utf8").trim();
 }
 async function ownBuilder(host, kind) {
   if (kind !== "buildx") return null;
@@ -4951,7 +5760,7 @@ async function ownBuilder(host, kind) {
 
 // src/tools.ts
 import { createHash as createHash2 } from "node:crypto";
-import { existsSync as existsSync3, mkdirSync as mkdirSync3, readdirSync, readFileSync as readFileSync4 } from "node:fs";
+import { existsSync as existsSync3, mkdirSync as mkdirSync3, readdirSync, readFileSync as readFileSync5 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join as join8 } from "node:path";
 function neededTools(inputs) {
@@ -5050,7 +5859,7 @@ function cacheKey(packages) {
 }
 function osRelease() {
   try {
-    const text = readFileSync4("/etc/os-release", "utf8");
+    const text = readFileSync5("/etc/os-release", "utf8");
     const value = (name) => new RegExp(`^${name}="?([^"\\n]*)`, "m").exec(text)?.[1] ?? "";
     return `${value("ID")}-${value("VERSION_ID")}`;
   } catch {
@@ -5104,10 +5913,21 @@ async function installFiles(host, folder, onLine, deadline) {
   return installed;
 }
 async function installFromNetwork(host, packages, folder, onLine, deadline) {
+  let full = false;
+  const see = (line) => {
+    full ||= saysNoSpace(line);
+    onLine(line);
+  };
   for (const attempt2 of [1, 2]) {
-    const updated = await apt2(host, ["update"], onLine, deadline);
+    const updated = await apt2(host, ["update"], see, deadline);
     const keep = ["-o", `Dir::Cache::archives=${folder}`, "-o", "APT::Keep-Downloaded-Packages=true"];
-    if (await apt2(host, ["install", "--yes", ...keep, "--", ...packages], onLine, deadline)) return;
+    if (await apt2(host, ["install", "--yes", ...keep, "--", ...packages], see, deadline)) return;
+    if (full) {
+      throw new ActionError(
+        `The runner's disk is full: apt-get could not install ${packages.join(", ")}. Free space first, or install them before this step.`,
+        "No space left"
+      );
+    }
     const late = performance.now() > deadline;
     if (attempt2 === 2 || late) {
       throw new ActionError(
@@ -5142,7 +5962,7 @@ async function apt2(host, args, onLine, deadline) {
 
 // src/undo.ts
 import { randomBytes as randomBytes3 } from "node:crypto";
-import { mkdirSync as mkdirSync4, readdirSync as readdirSync2, readFileSync as readFileSync5, renameSync as renameSync2, rmdirSync, rmSync as rmSync5, writeFileSync as writeFileSync4 } from "node:fs";
+import { mkdirSync as mkdirSync4, readdirSync as readdirSync2, readFileSync as readFileSync6, renameSync as renameSync2, rmdirSync, rmSync as rmSync6, writeFileSync as writeFileSync5 } from "node:fs";
 import { homedir } from "node:os";
 import { join as join9 } from "node:path";
 import { setTimeout as delay2 } from "node:timers/promises";
@@ -5214,7 +6034,7 @@ var Undo = class _Undo {
     }
     if (problems.length === 0) {
       for (const path of [`${journalPath(this.runId)}.new`, journalPath(this.runId)])
-        rmSync5(path, { force: true });
+        rmSync6(path, { force: true });
     }
     return problems;
   }
@@ -5222,7 +6042,7 @@ var Undo = class _Undo {
     const owner = identify(process.pid);
     if (!owner) return;
     const path = journalPath(this.runId);
-    writeFileSync4(`${path}.new`, JSON.stringify({ owner, resources: this.#resources }), {
+    writeFileSync5(`${path}.new`, JSON.stringify({ owner, resources: this.#resources }), {
       mode: 384
     });
     renameSync2(`${path}.new`, path);
@@ -5232,15 +6052,15 @@ var journalPath = (runId) => join9(journalFolder(), `${runId}.json`);
 function readJournal(runId) {
   if (!/^[0-9a-f]{12}$/.test(runId)) return null;
   try {
-    return JSON.parse(readFileSync5(journalPath(runId), "utf8"));
+    return JSON.parse(readFileSync6(journalPath(runId), "utf8"));
   } catch {
     return null;
   }
 }
 function identify(pid) {
   try {
-    const boot = readFileSync5("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    const fields = readFileSync5(`/proc/${pid}/stat`, "utf8").split(") ").pop()?.split(" ");
+    const boot = readFileSync6("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    const fields = readFileSync6(`/proc/${pid}/stat`, "utf8").split(") ").pop()?.split(" ");
     if (fields?.[0] === "Z") return null;
     return { pid, startTime: `${boot}/${fields?.[19]}`, boot };
   } catch {
@@ -5301,7 +6121,7 @@ async function release(host, resource) {
     case "folder": {
       const mounts = mountedBelow(resource.path);
       if (mounts.length > 0) throw new Error(`${mounts.join(", ")} is still mounted`);
-      rmSync5(resource.path, { recursive: true, force: true });
+      rmSync6(resource.path, { recursive: true, force: true });
       return;
     }
     case "empty-folder":
@@ -5326,7 +6146,7 @@ async function removeContainer(host, name) {
   return true;
 }
 function mountedBelow(path) {
-  return readFileSync5("/proc/self/mountinfo", "utf8").split("\n").map(
+  return readFileSync6("/proc/self/mountinfo", "utf8").split("\n").map(
     (line) => line.split(" ")[4]?.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)))
   ).filter((target) => target !== void 0 && (target === path || target.startsWith(`${path}/`))).map((target) => target).reverse();
 }
@@ -5355,8 +6175,8 @@ function processesNaming(runId) {
   const variable = `${RUN_VARIABLE}=${runId}\0`;
   return readdirSync2("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid).filter((pid) => {
     try {
-      if (readFileSync5(`/proc/${pid}/cmdline`, "latin1").includes(runId)) return true;
-      return readFileSync5(`/proc/${pid}/environ`, "latin1").includes(variable);
+      if (readFileSync6(`/proc/${pid}/cmdline`, "latin1").includes(runId)) return true;
+      return readFileSync6(`/proc/${pid}/environ`, "latin1").includes(variable);
     } catch {
       return false;
     }
@@ -5385,7 +6205,7 @@ async function main() {
 }
 function explainNoSpace(error2) {
   if (error2 instanceof ActionError && !(error2 instanceof CommandError)) return error2;
-  if (!/ENOSPC|no space left on device/i.test(messageOf(error2))) return error2;
+  if (!saysNoSpace(messageOf(error2))) return error2;
   return new ActionError(
     `The runner's disk is full. Set output-dir to a folder on a larger disk, or free space first. ${messageOf(error2)}`,
     "No space left"
@@ -5405,20 +6225,21 @@ async function makeImage(host, undo, inputs) {
   const workDir = join10(outputDir, `.docker-to-disk-${undo.runId}`);
   const disk = join10(workDir, "disk.raw");
   const serialLog = join10(workDir, `${inputs.name}.console.log`);
-  const run = { host, undo, inputs, stages, outputDir, workDir, disk, serialLog };
+  const screenshot = join10(workDir, `${inputs.name}.screenshot.png`);
+  const run = { host, undo, inputs, stages, outputDir, workDir, disk, serialLog, screenshot };
   const tools = new BackgroundTools(host, await stages.run("Preflight", () => prepare(run)));
   try {
     const image = await stages.run("Container image", () => obtainImage(host, inputs, workDir));
     const config = await readImageConfig(host, image);
     const bare = await stages.run("File tree", () => openTree(run, image));
     const { survey, addition } = await stages.run("Root filesystem", () => planSystem(run, bare, config));
-    const { container, system } = addition === null ? { container: bare, system: requireSystem(survey, inputs) } : await stages.run("System", () => completeSystem(run, bare, addition, config));
+    const { container, system } = addition === null ? { container: bare, system: requireSystem(survey) } : await stages.run("System", () => completeSystem(run, bare, addition, config));
     await stages.run("Tools", () => tools.finish());
     const { plan, mounted } = await stages.run("Disk", () => makeDisk(run, container, system, config));
     await stages.run("Boot loader", () => makeBootable(run, container, plan, mounted));
     const made = await stages.run(
       inputs.boot === null ? "Formats" : "Boot check and formats",
-      () => checkAndConvert(run)
+      () => checkAndConvert(run, container, system)
     );
     await publish(run, { image: container.image, system, added: addition?.packages ?? [], plan, ...made });
   } finally {
@@ -5511,7 +6332,7 @@ async function completeSystem(run, bare, addition, config) {
   const container = await openTree(run, image);
   const survey = await surveySystem(container, config, inputs);
   logSurvey(survey);
-  return { container, system: requireSystem(survey, inputs) };
+  return { container, system: requireSystem(survey) };
 }
 async function makeDisk(run, container, system, config) {
   const { host, undo, inputs, workDir, disk } = run;
@@ -5550,15 +6371,7 @@ async function makeBootable({ host, undo, disk }, container, plan, mounted) {
   await finishDisk(host, undo, plan, mounted);
   writeBootCode(disk, bootCodePath());
 }
-async function checkAndConvert({
-  host,
-  undo,
-  inputs,
-  disk,
-  serialLog,
-  outputDir,
-  workDir
-}) {
+async function checkAndConvert({ host, undo, inputs, disk, serialLog, screenshot, outputDir, workDir }, container, system) {
   const stop = new AbortController();
   const converting = makeFormats(
     new Host(AbortSignal.any([host.cancelled, stop.signal])),
@@ -5569,33 +6382,66 @@ async function checkAndConvert({
   );
   converting.catch(() => {
   });
-  let boot = null;
+  let boots = [];
   try {
     if (inputs.boot !== null) {
-      boot = await checkBoot(host, undo, { disk, boot: inputs.boot, serialLog, workDir });
-      info(
-        `The image boots: ${inert(boot.evidence)} after ${formatSeconds(boot.seconds)} under ${boot.accelerator.toUpperCase()}`
-      );
+      const machines = await chooseMachines(container, system, inputs.boot);
+      boots = await checkBoot(host, undo, {
+        disk,
+        boot: inputs.boot,
+        machines,
+        serialLog,
+        screenshot,
+        workDir
+      });
     }
-    return { boot, files: await converting };
+    const files = await converting;
+    checkImageSizes(files, inputs.maxImageBytes);
+    return { boots, files };
   } catch (error2) {
     stop.abort(error2);
     await converting.catch(() => {
     });
-    if (error2 instanceof BootFailure) {
-      const settled = join10(outputDir, basename3(serialLog));
-      if (existsSync4(serialLog)) settle(serialLog, settled);
-      await publishConsole(inputs, settled, host.cancelled);
+    if (error2 instanceof BootFailure || error2 instanceof ImageTooLarge) {
+      const evidence = settleEvidence(outputDir, { serialLog, screenshot });
+      await publishEvidence(inputs, evidence, host.cancelled);
     }
     throw error2;
   }
 }
-async function publishConsole({ uploadArtifact, retentionDays }, serialLog, cancelled) {
-  setOutput("serial-log", serialLog);
+async function chooseMachines(container, system, boot) {
+  const drivers = await readDrivers(container, system.kernels[0]);
+  const machines = planDevices(boot, drivers);
+  for (const machine of machines) {
+    const { diskBus } = machine;
+    if (boot.diskBus === "auto" && boot.matrix.length === 0 && diskBus !== "virtio")
+      info(`The kernel has no driver for a virtio disk: the boot check's disk is on ${diskBus}.`);
+    const missing = lacksDiskDriver(machine, drivers);
+    if (missing.length > 0)
+      warning(
+        `The kernel has no ${missing.join(", ")}, which a disk on ${diskBus} needs: it may not boot.`
+      );
+  }
+  return machines;
+}
+function settleEvidence(outputDir, { serialLog, screenshot }) {
+  const evidence = {};
+  for (const [output, path] of [
+    ["serial-log", serialLog],
+    ["screenshot", screenshot]
+  ]) {
+    if (!existsSync4(path)) continue;
+    evidence[output] = join10(outputDir, basename4(path));
+    settle(path, evidence[output]);
+  }
+  return evidence;
+}
+async function publishEvidence({ uploadArtifact, retentionDays }, evidence, cancelled) {
+  for (const [output, path] of Object.entries(evidence)) setOutput(output, path);
   if (!uploadArtifact) return;
   try {
-    const { uploadFiles } = await import("./publish-LONCRT2F.mjs");
-    await uploadFiles([serialLog], retentionDays, /* @__PURE__ */ new Map(), cancelled);
+    const { uploadFiles } = await import("./publish-BV5VDGRV.mjs");
+    await uploadFiles(Object.values(evidence), retentionDays, /* @__PURE__ */ new Map(), cancelled);
   } catch (error2) {
     warning(inert(messageOf(error2)), { title: "Console log not uploaded" });
   }
@@ -5610,10 +6456,10 @@ async function publish(run, made) {
     sha256
   }));
   const checksums = join10(outputDir, "SHA256SUMS");
-  const serialLog = join10(outputDir, basename3(run.serialLog));
   const reportPath = join10(outputDir, `${inputs.name}.report.json`);
   const report = () => {
-    const { system, plan, boot } = made;
+    const { system, plan, boots } = made;
+    const [boot] = boots;
     return {
       name: inputs.name,
       source: inputs.source.kind === "image" ? inputs.source.reference : inputs.source.build.context,
@@ -5624,10 +6470,12 @@ async function publish(run, made) {
       added: made.added,
       disk: plan,
       boot: {
-        result: boot === null ? "skipped" : "passed",
+        result: boot === void 0 ? "skipped" : "passed",
         seconds: boot?.seconds ?? null,
         accelerator: boot?.accelerator ?? null,
-        evidence: boot?.evidence ?? null
+        evidence: boot?.evidence ?? null,
+        checks: boot?.checks ?? [],
+        machines: boots
       },
       files: files.map(({ from: _, ...file }) => file),
       stages: stages.times,
@@ -5636,23 +6484,24 @@ async function publish(run, made) {
       rootPrograms: host.rootPrograms
     };
   };
+  let evidence = {};
   const artifacts = await stages.run("Publish", async () => {
     for (const { from, path } of files) settle(from, path);
-    if (made.boot) settle(run.serialLog, serialLog);
+    if (made.boots.length > 0) evidence = settleEvidence(outputDir, run);
     const sums = join10(workDir, `${inputs.name}.SHA256SUMS`);
     writeChecksums(files, sums);
     settleText((path) => writeChecksums(files, path), checksums);
     settleText((path) => writeReport(report(), path), reportPath);
-    setOutputs(report(), [], { checksums, reportPath, serialLog });
-    return inputs.uploadArtifact ? upload([...files.map((file) => file.path), sums, ...made.boot ? [serialLog] : [], reportPath]) : [];
+    setOutputs(report(), [], { checksums, reportPath, evidence });
+    return inputs.uploadArtifact ? upload([...files.map((file) => file.path), sums, ...Object.values(evidence), reportPath]) : [];
   });
   function settleText(write, path) {
-    const draft = join10(workDir, basename3(path));
+    const draft = join10(workDir, basename4(path));
     write(draft);
     settle(draft, path);
   }
   async function upload(paths) {
-    const { uploadFiles } = await import("./publish-LONCRT2F.mjs");
+    const { uploadFiles } = await import("./publish-BV5VDGRV.mjs");
     return uploadFiles(
       paths,
       inputs.retentionDays,
@@ -5662,7 +6511,7 @@ async function publish(run, made) {
   }
   const complete = report();
   settleText((path) => writeReport(complete, path), reportPath);
-  setOutputs(complete, artifacts, { checksums, reportPath, serialLog });
+  setOutputs(complete, artifacts, { checksums, reportPath, evidence });
   await addSummary(summaryMarkdown(complete, artifacts));
   const start = files.map((file) => startCommand(file.path)).find((command) => command !== null);
   info(
@@ -5683,7 +6532,8 @@ function setOutputs(report, artifacts, paths) {
     "boot-result": report.boot.result,
     "boot-seconds": report.boot.seconds?.toFixed(1) ?? "",
     accelerator: report.boot.accelerator ?? "",
-    "serial-log": report.boot.result === "passed" ? paths.serialLog : "",
+    "serial-log": paths.evidence["serial-log"] ?? "",
+    screenshot: paths.evidence.screenshot ?? "",
     report: paths.reportPath,
     "artifact-id": artifact?.id ?? "",
     "artifact-url": artifact?.url ?? "",

@@ -16,3 +16,7 @@ export class ActionError extends Error {
 
 /** Text of anything thrown. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** Whether a program or the system says that a disk is full. */
+export const saysNoSpace = (text: string): boolean =>
+  /ENOSPC|no space left on device|don't have enough free space/i.test(text)

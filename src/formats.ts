@@ -30,6 +30,30 @@ export type MadeFile = Readonly<{
   sha256: string
 }>
 
+/** An image that is larger than the user allows. */
+export class ImageTooLarge extends ActionError {
+  constructor(files: readonly Pick<MadeFile, 'name' | 'size'>[], most: number) {
+    const each = files.map(
+      ({ name, size }) => `${name} has ${formatBytes(size)}, ${formatBytes(size - most)} more`
+    )
+    super(
+      `${inert(each.join('; '))} than max-image-size (${formatBytes(most)}) allows. ` +
+        'Leave out of the image what it does not need, such as package lists and caches, or choose a compressed format.',
+      'Image too large'
+    )
+  }
+}
+
+/** @throws ImageTooLarge that names each file that has more than the bytes allowed */
+export function checkImageSizes(
+  files: readonly Pick<MadeFile, 'name' | 'size'>[],
+  most: number | null
+): void {
+  if (most === null) return
+  const large = files.filter(({ size }) => size > most)
+  if (large.length > 0) throw new ImageTooLarge(large, most)
+}
+
 const LIMIT = 3 * 60 * 60_000
 
 /**

@@ -2,6 +2,9 @@ import { existsSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import * as core from '@actions/core'
 import { parse } from 'csv-parse/sync'
+import { NETWORK_CARDS, type NetworkCard } from './boot-check/devices.ts'
+import { type Expectation, parseHttpExpectation, parsePort } from './boot-check/expectations.ts'
+import { DISK_BUSES, type DiskBus } from './distro/drivers.ts'
 import { ActionError, messageOf } from './errors.ts'
 import { formatBytes, MIB, parseSize } from './text.ts'
 
@@ -53,6 +56,14 @@ export type BootInputs = Readonly<{
   memoryMiB: number
   cpus: number
   accelerator: Accelerator
+  /** What has to answer in the guest once it is up, each once. */
+  expectations: readonly Expectation[]
+  diskBus: DiskBus | 'auto'
+  networkCard: NetworkCard | 'auto'
+  /** Seconds from power-on to the sign of success at the most; null for any. */
+  maxSeconds: number | null
+  /** Disk buses to boot on, one after the other, each once; none for the one of `diskBus`. */
+  matrix: readonly DiskBus[]
 }>
 
 export type Inputs = Readonly<{
@@ -84,6 +95,8 @@ export type Inputs = Readonly<{
   outputDir: string | null
   uploadArtifact: boolean
   retentionDays: number | null
+  /** Bytes that each image file may have at the most; null for any. */
+  maxImageBytes: number | null
   /** Null if the boot check is off. */
   boot: BootInputs | null
   installTools: boolean
@@ -214,6 +227,7 @@ export function readInputs(env: NodeJS.ProcessEnv = process.env): Inputs {
     outputDir: readOutputDir(read),
     uploadArtifact: read.boolean('upload-artifact'),
     retentionDays: read.text('retention-days') ? read.integer('retention-days', 1, 400, 'days') : null,
+    maxImageBytes: read.text('max-image-size') ? read.size('max-image-size', MIB) : null,
     boot: readBoot(read),
     installTools: read.boolean('install-tools')
   }
@@ -494,9 +508,41 @@ function readBoot(read: Reader): BootInputs | null {
     successPattern: readPattern(read),
     memoryMiB: Math.floor(read.size('memory', 64 * MIB) / MIB),
     cpus: read.integer('cpus', 1, 64, 'processors'),
-    accelerator: read.oneOf('accelerator', ACCELERATORS, 'auto')
+    accelerator: read.oneOf('accelerator', ACCELERATORS, 'auto'),
+    expectations: readExpectations(read),
+    diskBus: read.oneOf('disk-bus', ['auto', ...DISK_BUSES], 'auto'),
+    networkCard: read.oneOf('network-card', ['auto', ...NETWORK_CARDS], 'auto'),
+    matrix: readMatrix(read),
+    maxSeconds: read.text('max-boot-seconds') ? read.integer('max-boot-seconds', 1, 21_600, 'seconds') : null
   }
   return read.boolean('boot-test') ? boot : null
+}
+
+function readMatrix(read: Reader): DiskBus[] {
+  const text = read.text('boot-matrix')
+  const words = [...new Set(text.split(/[\s,]+/).filter(Boolean))]
+  const buses = DISK_BUSES.filter(bus => words.includes(bus))
+  if (buses.length < words.length)
+    read.wrong('boot-matrix', text, `each machine has to be one of ${DISK_BUSES.join(', ')}.`)
+  else if (words.length > 0 && read.text('disk-bus') !== 'auto')
+    read.wrong('boot-matrix', text, 'disk-bus names the one machine to boot: leave one of the two out.')
+  return words.flatMap(word => buses.filter(bus => bus === word))
+}
+
+function readExpectations(read: Reader): Expectation[] {
+  const ports = [...new Set(read.list('expect-port'))].flatMap((item): Expectation[] => {
+    const port = parsePort(item)
+    if (port !== null) return [{ kind: 'port', port }]
+    read.wrong('expect-port', item, 'each line has to be a TCP port from 1 to 65535, such as 22.')
+    return []
+  })
+  const answers = [...new Set(read.list('expect-http'))].flatMap((item): Expectation[] => {
+    const expected = parseHttpExpectation(item)
+    if (expected !== null) return [expected]
+    read.wrong('expect-http', item, 'each line has to be PORT/PATH=STATUS, such as 8080/healthz=200.')
+    return []
+  })
+  return [...ports, ...answers]
 }
 
 function readPattern(read: Reader): RegExp | null {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import * as core from '@actions/core'
 import { BootFailure, type BootResult, checkBoot } from './boot-check/boot-check.ts'
+import { type Devices, lacksDiskDriver, planDevices } from './boot-check/devices.ts'
 import { installLoader, planLoader, writeBootCode } from './bootloader.ts'
 import { type Container, type ImageConfig, obtainImage, openContainer, readImageConfig } from './container.ts'
 import {
@@ -15,10 +16,18 @@ import {
   mountDisk,
   planDisk
 } from './disk.ts'
-import { ActionError, messageOf } from './errors.ts'
-import { type MadeFile, makeFormats, settle, writeChecksums } from './formats.ts'
+import { readDrivers } from './distro/drivers.ts'
+import { ActionError, messageOf, saysNoSpace } from './errors.ts'
+import {
+  checkImageSizes,
+  ImageTooLarge,
+  type MadeFile,
+  makeFormats,
+  settle,
+  writeChecksums
+} from './formats.ts'
 import { CommandError, Host } from './host.ts'
-import { type Inputs, isHostname, readInputs } from './inputs.ts'
+import { type BootInputs, type Inputs, isHostname, readInputs } from './inputs.ts'
 import { draftMachine } from './machine/plan.ts'
 import { hashPassword } from './password.ts'
 import { preflight } from './preflight.ts'
@@ -43,7 +52,7 @@ import {
 import { Stages } from './stages.ts'
 import { savePackagesLater, saveRun } from './state.ts'
 import { addSystem } from './system-layer.ts'
-import { formatBytes, formatSeconds, inert, inertText } from './text.ts'
+import { formatBytes, inert, inertText } from './text.ts'
 import {
   bootCodePath,
   installTools,
@@ -81,7 +90,7 @@ export async function main(): Promise<void> {
 /** Says what to do when a disk of the runner is full; stages that know better have said it already. */
 function explainNoSpace(error: unknown): unknown {
   if (error instanceof ActionError && !(error instanceof CommandError)) return error
-  if (!/ENOSPC|no space left on device/i.test(messageOf(error))) return error
+  if (!saysNoSpace(messageOf(error))) return error
   return new ActionError(
     `The runner's disk is full. Set output-dir to a folder on a larger disk, or free space first. ${messageOf(error)}`,
     'No space left'
@@ -108,6 +117,7 @@ type Run = Readonly<{
   /** The raw disk while it is made. */
   disk: string
   serialLog: string
+  screenshot: string
 }>
 
 async function makeImage(host: Host, undo: Undo, inputs: Inputs): Promise<void> {
@@ -116,7 +126,8 @@ async function makeImage(host: Host, undo: Undo, inputs: Inputs): Promise<void> 
   const workDir = join(outputDir, `.docker-to-disk-${undo.runId}`)
   const disk = join(workDir, 'disk.raw')
   const serialLog = join(workDir, `${inputs.name}.console.log`)
-  const run: Run = { host, undo, inputs, stages, outputDir, workDir, disk, serialLog }
+  const screenshot = join(workDir, `${inputs.name}.screenshot.png`)
+  const run: Run = { host, undo, inputs, stages, outputDir, workDir, disk, serialLog, screenshot }
 
   const tools = new BackgroundTools(host, await stages.run('Preflight', () => prepare(run)))
   try {
@@ -126,14 +137,14 @@ async function makeImage(host: Host, undo: Undo, inputs: Inputs): Promise<void> 
     const { survey, addition } = await stages.run('Root filesystem', () => planSystem(run, bare, config))
     const { container, system } =
       addition === null
-        ? { container: bare, system: requireSystem(survey, inputs) }
+        ? { container: bare, system: requireSystem(survey) }
         : await stages.run('System', () => completeSystem(run, bare, addition, config))
     await stages.run('Tools', () => tools.finish())
     const service = inputs.entrypointService ? config : null
     const { plan, mounted } = await stages.run('Disk', () => makeDisk(run, container, system, service))
     await stages.run('Boot loader', () => makeBootable(run, container, plan, mounted))
     const made = await stages.run(inputs.boot === null ? 'Formats' : 'Boot check and formats', () =>
-      checkAndConvert(run)
+      checkAndConvert(run, container, system)
     )
     const added = addition?.packages ?? []
     await publish(run, { image: container.image, system, added, service, plan, ...made })
@@ -248,7 +259,7 @@ async function completeSystem(
   const container = await openTree(run, image)
   const survey = await surveySystem(container, config, inputs)
   logSurvey(survey)
-  return { container, system: requireSystem(survey, inputs) }
+  return { container, system: requireSystem(survey) }
 }
 
 async function makeDisk(
@@ -301,15 +312,11 @@ async function makeBootable(
 }
 
 /** Boots the disk while its formats are made; neither is of use if the other fails. */
-async function checkAndConvert({
-  host,
-  undo,
-  inputs,
-  disk,
-  serialLog,
-  outputDir,
-  workDir
-}: Run): Promise<{ boot: BootResult | null; files: MadeFile[] }> {
+async function checkAndConvert(
+  { host, undo, inputs, disk, serialLog, screenshot, outputDir, workDir }: Run,
+  container: Container,
+  system: System
+): Promise<{ boots: readonly BootResult[]; files: MadeFile[] }> {
   const stop = new AbortController()
   const converting = makeFormats(
     new Host(AbortSignal.any([host.cancelled, stop.signal])),
@@ -319,38 +326,80 @@ async function checkAndConvert({
     workDir
   )
   converting.catch(() => {})
-  let boot: BootResult | null = null
+  let boots: readonly BootResult[] = []
   try {
     if (inputs.boot !== null) {
-      boot = await checkBoot(host, undo, { disk, boot: inputs.boot, serialLog, workDir })
-      core.info(
-        `The image boots: ${inert(boot.evidence)} after ${formatSeconds(boot.seconds)} under ${boot.accelerator.toUpperCase()}`
-      )
+      const machines = await chooseMachines(container, system, inputs.boot)
+      boots = await checkBoot(host, undo, {
+        disk,
+        boot: inputs.boot,
+        machines,
+        serialLog,
+        screenshot,
+        workDir
+      })
     }
-    return { boot, files: await converting }
+    const files = await converting
+    checkImageSizes(files, inputs.maxImageBytes)
+    return { boots, files }
   } catch (error) {
     stop.abort(error)
     await converting.catch(() => {})
-    if (error instanceof BootFailure) {
-      const settled = join(outputDir, basename(serialLog))
-      if (existsSync(serialLog)) settle(serialLog, settled)
-      await publishConsole(inputs, settled, host.cancelled)
+    if (error instanceof BootFailure || error instanceof ImageTooLarge) {
+      const evidence = settleEvidence(outputDir, { serialLog, screenshot })
+      await publishEvidence(inputs, evidence, host.cancelled)
     }
     throw error
   }
 }
 
-/** All that is published of an image that does not boot. */
-async function publishConsole(
+async function chooseMachines(container: Container, system: System, boot: BootInputs): Promise<Devices[]> {
+  const drivers = await readDrivers(container, system.kernels[0])
+  const machines = planDevices(boot, drivers)
+  for (const machine of machines) {
+    const { diskBus } = machine
+    if (boot.diskBus === 'auto' && boot.matrix.length === 0 && diskBus !== 'virtio')
+      core.info(`The kernel has no driver for a virtio disk: the boot check's disk is on ${diskBus}.`)
+    const missing = lacksDiskDriver(machine, drivers)
+    if (missing.length > 0)
+      core.warning(
+        `The kernel has no ${missing.join(', ')}, which a disk on ${diskBus} needs: it may not boot.`
+      )
+  }
+  return machines
+}
+
+/** What a boot check leaves, by the name of its output. */
+type Evidence = Readonly<Record<string, string>>
+
+/** Gives what the boot check left its final place. */
+function settleEvidence(
+  outputDir: string,
+  { serialLog, screenshot }: Pick<Run, 'serialLog' | 'screenshot'>
+): Evidence {
+  const evidence: Record<string, string> = {}
+  for (const [output, path] of [
+    ['serial-log', serialLog],
+    ['screenshot', screenshot]
+  ] as const) {
+    if (!existsSync(path)) continue
+    evidence[output] = join(outputDir, basename(path))
+    settle(path, evidence[output])
+  }
+  return evidence
+}
+
+/** All that is published of an image that did not pass. */
+async function publishEvidence(
   { uploadArtifact, retentionDays }: Inputs,
-  serialLog: string,
+  evidence: Evidence,
   cancelled: AbortSignal
 ): Promise<void> {
-  core.setOutput('serial-log', serialLog)
+  for (const [output, path] of Object.entries(evidence)) core.setOutput(output, path)
   if (!uploadArtifact) return
   try {
     const { uploadFiles } = await import('./publish.ts')
-    await uploadFiles([serialLog], retentionDays, new Map(), cancelled)
+    await uploadFiles(Object.values(evidence), retentionDays, new Map(), cancelled)
   } catch (error) {
     // The reason why the image does not boot is the error to report.
     core.warning(inert(messageOf(error)), { title: 'Console log not uploaded' })
@@ -364,7 +413,8 @@ type Made = Readonly<{
   added: readonly string[]
   service: ImageConfig | null
   plan: DiskPlan
-  boot: BootResult | null
+  /** One for each machine of the check; none without one. */
+  boots: readonly BootResult[]
   files: readonly MadeFile[]
 }>
 
@@ -379,10 +429,10 @@ async function publish(run: Run, made: Made): Promise<void> {
     sha256
   }))
   const checksums = join(outputDir, 'SHA256SUMS')
-  const serialLog = join(outputDir, basename(run.serialLog))
   const reportPath = join(outputDir, `${inputs.name}.report.json`)
   const report = (): Report => {
-    const { system, service, plan, boot } = made
+    const { system, service, plan, boots } = made
+    const [boot] = boots
     return {
       name: inputs.name,
       source: inputs.source.kind === 'image' ? inputs.source.reference : inputs.source.build.context,
@@ -393,10 +443,12 @@ async function publish(run: Run, made: Made): Promise<void> {
       added: made.added,
       disk: plan,
       boot: {
-        result: boot === null ? 'skipped' : 'passed',
+        result: boot === undefined ? 'skipped' : 'passed',
         seconds: boot?.seconds ?? null,
         accelerator: boot?.accelerator ?? null,
-        evidence: boot?.evidence ?? null
+        evidence: boot?.evidence ?? null,
+        checks: boot?.checks ?? [],
+        machines: boots
       },
       service: service && {
         command: [...service.entrypoint, ...service.cmd],
@@ -410,18 +462,19 @@ async function publish(run: Run, made: Made): Promise<void> {
       rootPrograms: host.rootPrograms
     }
   }
+  let evidence: Evidence = {}
   const artifacts = await stages.run('Publish', async () => {
     for (const { from, path } of files) settle(from, path)
-    if (made.boot) settle(run.serialLog, serialLog)
+    if (made.boots.length > 0) evidence = settleEvidence(outputDir, run)
     // As an artifact the checksums need a name that no other job has.
     const sums = join(workDir, `${inputs.name}.SHA256SUMS`)
     writeChecksums(files, sums)
     settleText(path => writeChecksums(files, path), checksums)
     settleText(path => writeReport(report(), path), reportPath)
     // Later steps find the files also if the upload fails.
-    setOutputs(report(), [], { checksums, reportPath, serialLog })
+    setOutputs(report(), [], { checksums, reportPath, evidence })
     return inputs.uploadArtifact
-      ? upload([...files.map(file => file.path), sums, ...(made.boot ? [serialLog] : []), reportPath])
+      ? upload([...files.map(file => file.path), sums, ...Object.values(evidence), reportPath])
       : []
   })
 
@@ -443,7 +496,7 @@ async function publish(run: Run, made: Made): Promise<void> {
 
   const complete = report()
   settleText(path => writeReport(complete, path), reportPath)
-  setOutputs(complete, artifacts, { checksums, reportPath, serialLog })
+  setOutputs(complete, artifacts, { checksums, reportPath, evidence })
   await addSummary(summaryMarkdown(complete, artifacts))
   const start = files.map(file => startCommand(file.path)).find(command => command !== null)
   core.info(
@@ -454,7 +507,7 @@ async function publish(run: Run, made: Made): Promise<void> {
 function setOutputs(
   report: Report,
   artifacts: readonly Artifact[],
-  paths: { checksums: string; reportPath: string; serialLog: string }
+  paths: { checksums: string; reportPath: string; evidence: Evidence }
 ): void {
   const [first] = report.files
   const artifact = artifacts.find(({ name }) => name === first?.name)
@@ -468,7 +521,8 @@ function setOutputs(
     'boot-result': report.boot.result,
     'boot-seconds': report.boot.seconds?.toFixed(1) ?? '',
     accelerator: report.boot.accelerator ?? '',
-    'serial-log': report.boot.result === 'passed' ? paths.serialLog : '',
+    'serial-log': paths.evidence['serial-log'] ?? '',
+    screenshot: paths.evidence.screenshot ?? '',
     report: paths.reportPath,
     'artifact-id': artifact?.id ?? '',
     'artifact-url': artifact?.url ?? '',

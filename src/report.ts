@@ -1,5 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import * as core from '@actions/core'
+import type { BootResult } from './boot-check/boot-check.ts'
+import type { CheckResult } from './boot-check/expectations.ts'
 import type { DiskPlan } from './disk.ts'
 import { SECTOR } from './disk.ts'
 import type { Artifact } from './publish.ts'
@@ -22,6 +24,10 @@ export type Report = Readonly<{
     seconds: number | null
     accelerator: string | null
     evidence: string | null
+    /** What held in the machine once it was up; seconds from the sign of success. */
+    checks: readonly CheckResult[]
+    /** All machines in the order in which they booted; what is above is of the first. */
+    machines: readonly BootResult[]
   }>
   /** The image's process that runs as a service, if one does. */
   service: Readonly<{
@@ -71,10 +77,16 @@ export function summaryMarkdown(report: Report, artifacts: readonly Artifact[]):
   const { disk, boot } = report
   const cell = markdownCell
   const links = new Map(artifacts.map(artifact => [artifact.name, artifact.url]))
-  const booted =
-    boot.result === 'passed'
-      ? `passed in ${formatSeconds(boot.seconds ?? 0)} under ${boot.accelerator?.toUpperCase()}: ${cell(boot.evidence ?? '')}`
-      : 'skipped (boot-test: false)'
+  const passed = ({ seconds, accelerator, evidence }: BootResult): string =>
+    `passed in ${formatSeconds(seconds)} under ${accelerator.toUpperCase()}: ${cell(evidence)}`
+  const { machines } = boot
+  const checks: Row[] = machines.flatMap((machine): Row[] => {
+    const on = machines.length > 1 ? `, disk on ${machine.devices.diskBus}` : ''
+    return [
+      [`Boot check${on}`, passed(machine)],
+      ...machine.checks.map(({ name, seconds }) => [cell(name) + on, `holds after ${formatSeconds(seconds)}`])
+    ]
+  })
   const facts = table(
     ['', ''],
     [
@@ -85,7 +97,7 @@ export function summaryMarkdown(report: Report, artifacts: readonly Artifact[]):
       ['Added to the image', report.added.length === 0 ? 'nothing' : cell(report.added.join(' '))],
       ...serviceRows(report.service),
       ['Disk', `${formatBytes(disk.sizeBytes)}, MBR, disk id ${disk.diskId}`],
-      ['Boot check', booted]
+      ...(checks.length > 0 ? checks : [['Boot check', 'skipped (boot-test: false)']])
     ]
   )
   const partitions = table(

@@ -1,8 +1,8 @@
 import * as core from '@actions/core'
 import type { Container, ImageConfig } from './container.ts'
-import { lacksWithoutInitrd } from './distro/drivers.ts'
+import { missingForRoot, readDrivers } from './distro/drivers.ts'
 import { FAMILIES, familyOf } from './distro/families.ts'
-import { type Circumstances, type Family, type Part, packagesFor } from './distro/family.ts'
+import { type Circumstances, dockerfileLine, type Family, type Part, packagesFor } from './distro/family.ts'
 import { findInit, INIT_PATHS, type Init } from './distro/init.ts'
 import { findKernels, KERNEL_PLACES, type Kernel } from './distro/kernels.ts'
 import { findNetworkClient, hasProgram } from './distro/network.ts'
@@ -83,7 +83,7 @@ export async function surveySystem(
         `${found.length > 0 ? `/boot holds ${found.slice(0, 10).join(', ')}` : '/boot is empty or absent'}.`
     })
   } else if (newest.initrd === null) {
-    const missing = await lacksWithoutInitrd(container, newest, wishes.filesystem)
+    const missing = missingForRoot(await readDrivers(container, newest), wishes.filesystem)
     if (missing !== null) {
       lacks.push({
         part: 'initrd',
@@ -193,16 +193,10 @@ export function planAddition(survey: Survey, wishes: Wishes, onBuild: boolean): 
 function advice({ distribution, family, lacks }: Survey, instead: string): string {
   if (family === null)
     return `The image is ${distribution.name}; install a kernel with its initrd and an init system in the Dockerfile.`
-  const at: Circumstances = {
-    id: distribution.id,
-    version: distribution.version,
-    kernel: 'generic',
-    init: family.init
-  }
   const lines = lacks
     .filter(({ part }) => ESSENTIAL.includes(part))
     .map(({ part }) => {
-      const install = `RUN ${family.install(packagesFor(family, part, at).join(' '))}`
+      const install = dockerfileLine(family, part, distribution)
       return part === 'initrd' || (part === 'kernel' && family.initrdsByHand)
         ? `${install} && ${family.makeInitrds}`
         : install
@@ -230,11 +224,13 @@ function cannotComplete({ distribution, family, names, kernels, init }: Survey):
  * The system that the tree is.
  * @throws ActionError if something essential is missing
  */
-export function requireSystem(survey: Survey, wishes: Wishes): System {
-  const { distribution, kernels, init } = survey
+export function requireSystem(survey: Survey): System {
+  const { distribution, kernels, init, lacks } = survey
   const [newest, ...older] = kernels
-  planAddition(survey, { ...wishes, installSystem: 'never' }, false)
-  if (newest === undefined || init === null) throw new Error('A lack was not told.')
+  if (newest === undefined || init === null || lacks.some(({ part }) => part === 'initrd')) {
+    const problem = lacks.filter(({ part }) => ESSENTIAL.includes(part)).map(({ why }) => why)
+    throw new ActionError([...problem, advice(survey, '')].join('\n'), 'Not a bootable system')
+  }
   return { distribution, kernels: [newest, ...older], init }
 }
 

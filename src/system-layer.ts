@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import * as core from '@actions/core'
 import { BUILDER_NAMES, detectBuilder } from './container.ts'
 import { type Builder, buildArgv } from './docker-build.ts'
-import { ActionError } from './errors.ts'
+import { ActionError, saysNoSpace } from './errors.ts'
 import type { Host } from './host.ts'
 import type { BuildInputs, Inputs } from './inputs.ts'
 import type { Addition } from './rootfs.ts'
@@ -83,7 +83,7 @@ export async function addSystem(
       timeout: LIMIT
     })
   } catch (error) {
-    if (host.cancelled.aborted || !(error instanceof ActionError)) throw error
+    if (host.cancelled.aborted || !(error instanceof ActionError) || saysNoSpace(error.message)) throw error
     throw new ActionError(
       `The packages that make the image a machine could not be installed: ${addition.packages.join(' ')}. ${error.message}\n` +
         'If the build has to go through a proxy, set build-args: HTTP_PROXY=…; or install them in the Dockerfile, and nothing is added.',

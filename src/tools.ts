@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import * as core from '@actions/core'
 import { MBR_PLACES, MODULE_FOLDERS } from './bootloader.ts'
 import { within } from './deadline.ts'
-import { ActionError, messageOf } from './errors.ts'
+import { ActionError, messageOf, saysNoSpace } from './errors.ts'
 import type { Host } from './host.ts'
 import type { Inputs } from './inputs.ts'
 import { inert } from './text.ts'
@@ -250,11 +250,22 @@ async function installFromNetwork(
   onLine: (line: string) => void,
   deadline: number
 ): Promise<void> {
+  let full = false
+  const see = (line: string): void => {
+    full ||= saysNoSpace(line)
+    onLine(line)
+  }
   // Two tries: mirrors change under the feet of a list that is minutes old.
   for (const attempt of [1, 2]) {
-    const updated = await apt(host, ['update'], onLine, deadline)
+    const updated = await apt(host, ['update'], see, deadline)
     const keep = ['-o', `Dir::Cache::archives=${folder}`, '-o', 'APT::Keep-Downloaded-Packages=true']
-    if (await apt(host, ['install', '--yes', ...keep, '--', ...packages], onLine, deadline)) return
+    if (await apt(host, ['install', '--yes', ...keep, '--', ...packages], see, deadline)) return
+    if (full) {
+      throw new ActionError(
+        `The runner's disk is full: apt-get could not install ${packages.join(', ')}. Free space first, or install them before this step.`,
+        'No space left'
+      )
+    }
     const late = performance.now() > deadline
     if (attempt === 2 || late) {
       throw new ActionError(

@@ -142,7 +142,7 @@ describe('building', () => {
 })
 
 describe('an image that does not boot is named and not published', () => {
-  /** Runs a check that has to fail; what is uploaded is the console's log alone. */
+  /** Runs a check that has to fail; what is uploaded is the console's log and a picture of the display. */
   async function failBoot(
     name: string,
     checkout: string,
@@ -154,7 +154,8 @@ describe('an image that does not boot is named and not published', () => {
     })
     expect(title).toBe('Boot check failed')
     expect([...bench.results.artifacts.keys()].filter(artifact => artifact.startsWith(name))).toEqual([
-      `${name}.console.log`
+      `${name}.console.log`,
+      `${name}.screenshot.png`
     ])
     const log = readFileSync(run.outputs['serial-log'] ?? '')
     expect(readFileSync(bench.results.artifacts.get(`${name}.console.log`)?.file ?? '')).toEqual(log)

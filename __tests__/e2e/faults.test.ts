@@ -22,6 +22,7 @@ const roots: string[] = []
 let results: ResultsService
 let volume: Volume
 let sleepy: string
+let incomplete: string
 let names = 0
 /** Inputs with a name that no other run has: the service never takes one twice, even if the first upload was not finished. */
 const named = (inputs: Readonly<Record<string, string>>): Record<string, string> => ({
@@ -36,6 +37,11 @@ beforeAll(async () => {
   results = await startResultsService(join(folder, 'results'))
   volume = new Volume(4096, process.getuid?.() === 0 ? 'runner:' : `${userInfo().username}:`)
   sleepy = bench.context(`FROM alpine:3.20\nRUN : ${MARKER} && sleep 300\n`, 'sleepy')
+  // A distribution by its looks, whose package manager takes its time; when it is asked a second time, it is done at once.
+  incomplete = bench.context(
+    `FROM alpine:3.20\nRUN echo ID=debian >/etc/os-release && printf '#!/bin/sh\\nsleep 6\\n' >/usr/bin/apt-get && chmod +x /usr/bin/apt-get\n`,
+    'incomplete'
+  )
   // Warms Docker's layer cache, or the first signals would meet a build.
   await bench.succeed({ checkout: ALPINE, inputs: { ...QUICK, name: 'disk', 'upload-artifact': 'false' } })
 })
@@ -97,6 +103,16 @@ const STAGES: readonly Stage[] = [
     when: group('Root filesystem'),
     afterMs: [20],
     full: { when: group('Root filesystem'), leave: 0, says: /^Not enough disk space: / }
+  },
+  {
+    name: 'System',
+    when: group('System'),
+    // While the layers are given back, while the package manager works.
+    afterMs: [30, 1500],
+    // Or the second signal would meet what the first has left in Docker's cache.
+    inputs: { ...QUICK, 'no-cache': 'true' },
+    checkout: () => incomplete,
+    full: { when: group('System'), leave: 0, says: NO_SPACE }
   },
   {
     name: 'Disk',
@@ -162,7 +178,7 @@ async function buildContainers(): Promise<string[]> {
       { encoding: 'utf8' }
     )
       .split('\n')
-      .filter(line => line.includes(MARKER))
+      .filter(line => line.includes(MARKER) || line.includes('apt-get update && DEBIAN_FRONTEND'))
     if (found.length === 0 || attempt === 20) return found.map(line => `container ${line}`)
     await new Promise(resolve => setTimeout(resolve, 250))
   }
@@ -263,14 +279,14 @@ describe('ENOSPC', () => {
     volume.empty()
   })
 
-  test.each(STAGES)('$name', async ({ name, inputs = QUICK, full }) => {
+  test.each(STAGES)('$name', async ({ name, inputs = QUICK, checkout, full }) => {
     if (!full) return
     let filled = false
     const run = await expectClean(
       name,
       'ENOSPC',
       {
-        checkout: ALPINE,
+        checkout: name === 'System' ? (checkout?.() ?? ALPINE) : ALPINE,
         inputs: { ...inputs, 'output-dir': volume.path, 'upload-artifact': String(name === 'Publish') },
         onLine: line => {
           if (filled || !full.when.test(line)) return
@@ -439,5 +455,22 @@ describe('Tools', () => {
     )
     expect(run.exitCode).toBe(signal === 'SIGKILL' ? 137 : 1)
     expect(run.rawLog).toMatch(/^Missing: pigz$/m)
+  })
+
+  test('ENOSPC where apt keeps its lists', async () => {
+    const lists = '/var/lib/apt/lists'
+    asRoot('rm', '-f', proxy)
+    asRoot('mount', '-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', lists)
+    try {
+      const run = await expectClean(
+        'Tools',
+        'ENOSPC',
+        { checkout: ALPINE, inputs: { ...QUICK, formats: 'raw.gz' } },
+        /^No space left: The runner's disk is full: apt-get could not install pigz\. Free space first, or install them before this step\.$/
+      )
+      expect(run.exitCode).toBe(1)
+    } finally {
+      asRoot('umount', lists)
+    }
   })
 })

@@ -295,7 +295,10 @@ test('links that the workspace holds under the names of results are replaced, no
   try {
     chmodSync(target, 0o777)
     mkdirSync(join(checkout, 'out'))
-    const names = ['disk.raw', 'disk.report.json', 'disk.console.log', 'SHA256SUMS', 'disk.SHA256SUMS']
+    const names = [
+      ...['disk.raw', 'disk.report.json', 'disk.console.log', 'disk.screenshot.png'],
+      ...['SHA256SUMS', 'disk.SHA256SUMS']
+    ]
     for (const name of names) {
       writeFileSync(join(target, name), 'canary')
       chmodSync(join(target, name), 0o666)
@@ -311,7 +314,10 @@ test('links that the workspace holds under the names of results are replaced, no
     }
     await bench.succeed({ checkout, inputs: { ...inputs, 'boot-test': 'false' } })
     // It has no kernel: its console is published alone.
-    const { title } = await bench.fail({ checkout, inputs: { ...inputs, 'boot-timeout': '20' } })
+    const { title } = await bench.fail({
+      checkout,
+      inputs: { ...inputs, accelerator: 'tcg', 'boot-timeout': '20' }
+    })
     expect(title).toBe('Boot check failed')
     cases += names.length
     expect(fingerprint(target)).toEqual(before)

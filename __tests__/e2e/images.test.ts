@@ -74,11 +74,15 @@ describe('Debian with systemd', () => {
     })
     expect(run.outputs.image).toMatch(/\/debian\.raw$/)
     expect(run.rawLog).toMatch(/^guest │ witness login: ?$/m)
+    // The article's own Dockerfile is complete.
+    expect(run.log).toMatch(/^Nothing is added to the image\.$/m)
+    expect(run.log).not.toContain('To be added')
     await expectPublished(run, [
       'debian.raw',
       'debian.qcow2',
       'debian.SHA256SUMS',
       'debian.console.log',
+      'debian.screenshot.png',
       'debian.report.json'
     ])
     expect(run.outputs['artifact-digest']).toBe(`sha256:${await sha256(run.outputs.image ?? '')}`)
@@ -138,7 +142,13 @@ test("Alpine's userland with Debian's cloud kernel boots by the default inputs",
   })
   // The name comes from the repository.
   expect(run.outputs.image).toMatch(/\/disks\.qcow2$/)
-  await expectPublished(run, ['disks.qcow2', 'disks.SHA256SUMS', 'disks.console.log', 'disks.report.json'])
+  await expectPublished(run, [
+    'disks.qcow2',
+    'disks.SHA256SUMS',
+    'disks.console.log',
+    'disks.screenshot.png',
+    'disks.report.json'
+  ])
   expectWhole(run)
   const start = 'qemu-system-x86_64 -m 1024 -nographic -drive file=disks.qcow2'
   for (const part of ['disk image boots', '### Partition table', start, '| **Total** |'])

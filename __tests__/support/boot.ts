@@ -17,6 +17,8 @@ const DRIVES = {
 export type BootOptions = Readonly<{
   /** Port of the guest that a port of this machine leads to; without one the guest has no network. */
   forward?: number
+  /** `user` is QEMU's own, with DHCP and DNS; the default where a port is forwarded. */
+  network?: 'none' | 'user'
   /** Runs after the match, with the port of this machine and the console so far; the guest is up until it has ended. */
   whileUp?: (port: number, console: () => string) => Promise<void>
 }>
@@ -31,7 +33,7 @@ export async function bootImage(
   bus: keyof typeof DRIVES,
   until = /login: $/,
   seconds = 240,
-  { forward, whileUp }: BootOptions = {}
+  { forward, whileUp, network = forward === undefined ? 'none' : 'user' }: BootOptions = {}
 ): Promise<string> {
   const port = forward === undefined ? 0 : await freePort()
   const drive = `file=${path.replaceAll(',', ',,')},format=${format},snapshot=on`
@@ -50,7 +52,7 @@ export async function bootImage(
       'none',
       '-no-reboot',
       '-nic',
-      forward === undefined ? 'none' : `user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:${port}-:${forward}`,
+      `${network === 'none' ? 'none' : 'user,model=virtio-net-pci'}${forward === undefined ? '' : `,hostfwd=tcp:127.0.0.1:${port}-:${forward}`}`,
       ...DRIVES[bus](drive)
     ],
     { stdio: ['ignore', 'pipe', 'pipe'] }

@@ -23,6 +23,7 @@ export async function leftovers(result: RunResult): Promise<string[]> {
     () => loopDevices(ofRun),
     () => mounts(ofRun),
     () => containers(ofRun),
+    () => imageNames(state.run),
     // apt and other programs that name no file of the run stand in its workspace.
     () => processes(text => ofRun(text) || text.includes(`(in ${result.root}/`)),
     () => temporaryFiles(result),
@@ -62,6 +63,13 @@ async function containers(ofRun: (text: string) => boolean): Promise<string[]> {
     .map(container => `container ${container}`)
 }
 
+/** Names that a run gave to images; those it built stay in Docker's cache without one. */
+async function imageNames(run: string | undefined): Promise<string[]> {
+  if (run === undefined) return []
+  const { stdout } = await promisify(execFile)('docker', ['images', '--quiet', `${NAME}:${run}`])
+  return lines(stdout).map(image => `image name ${NAME}:${run} of ${image}`)
+}
+
 async function processes(ofRun: (text: string) => boolean): Promise<string[]> {
   const own = await ancestors()
   const ids = (await readdir('/proc')).filter(name => /^\d+$/.test(name) && !own.has(name))
@@ -87,7 +95,9 @@ async function ancestors(): Promise<Set<string>> {
 
 /** Files in RUNNER_TEMP other than those published, and empty folders. */
 async function temporaryFiles({ temp, outputs }: RunResult): Promise<string[]> {
-  const published = ['files', 'checksums', 'serial-log', 'report'].flatMap(name => lines(outputs[name] ?? ''))
+  const published = ['files', 'checksums', 'serial-log', 'screenshot', 'report'].flatMap(name =>
+    lines(outputs[name] ?? '')
+  )
   const entries = await readdir(temp, { recursive: true, withFileTypes: true })
   const paths = entries.map(entry => join(entry.parentPath, entry.name)).sort()
   const parents = new Set(paths.map(dirname))

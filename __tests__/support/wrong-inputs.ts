@@ -131,5 +131,37 @@ export const WRONG: [given: Record<string, string>, message: string | RegExp][] 
   [{ memory: '1M' }, 'Input memory is "1M", but it has to be from 64.0 MiB to 8 TiB.'],
   [{ cpus: '0' }, 'Input cpus is "0", but it has to be a whole number of processors from 1 to 64.'],
   [{ accelerator: 'hvf' }, 'Input accelerator is "hvf", but it has to be one of auto, kvm, tcg.'],
+  [
+    { 'max-boot-seconds': '1.5' },
+    'Input max-boot-seconds is "1.5", but it has to be a whole number of seconds from 1 to 21600.'
+  ],
+  [
+    { 'max-image-size': '500' },
+    'Input max-image-size is "500", but it has to be a number with a unit, such as 1500M, 2G or 2GiB.'
+  ],
+  [{ 'max-image-size': '1K' }, 'Input max-image-size is "1K", but it has to be from 1.0 MiB to 8 TiB.'],
+  [{ 'disk-bus': 'ide' }, 'Input disk-bus is "ide", but it has to be one of auto, virtio, sata, nvme, scsi.'],
+  [
+    { 'network-card': 'ne2000' },
+    'Input network-card is "ne2000", but it has to be one of auto, virtio, e1000, e1000e, vmxnet3.'
+  ],
+  [
+    { 'boot-matrix': 'virtio, usb' },
+    'Input boot-matrix is "virtio, usb", but each machine has to be one of virtio, sata, nvme, scsi.'
+  ],
+  [
+    { 'boot-matrix': 'virtio,sata', 'disk-bus': 'sata' },
+    'Input boot-matrix is "virtio,sata", but disk-bus names the one machine to boot: leave one of the two out.'
+  ],
+  [
+    { 'expect-port': '22\nssh' },
+    'Input expect-port is "ssh", but each line has to be a TCP port from 1 to 65535, such as 22.'
+  ],
+  [{ 'expect-port': '65536' }, /^Input expect-port is "65536", but each line/],
+  [
+    { 'expect-http': '8080/healthz' },
+    'Input expect-http is "8080/healthz", but each line has to be PORT/PATH=STATUS, such as 8080/healthz=200.'
+  ],
+  [{ 'expect-http': '0/=200' }, /^Input expect-http is "0\/=200", but each line/],
   [{ 'install-tools': '' }, 'Input install-tools is "", but it has to be true or false.']
 ]

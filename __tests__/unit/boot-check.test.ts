@@ -94,8 +94,10 @@ const MACHINE = {
   memoryMiB: 1024,
   cpus: 2,
   overlay: '/w/a,b "c"/o.qcow2',
-  monitor: '/tmp/m,n'
-}
+  monitor: '/tmp/m,n',
+  forwards: [],
+  devices: { diskBus: 'virtio', networkCard: 'virtio' }
+} as const
 
 test('the machine of a boot check', () => {
   const argv = qemuArgv({ ...MACHINE, accelerator: 'tcg' })
@@ -111,9 +113,23 @@ test('the machine of a boot check', () => {
   expect(after('-chardev')).toBe('socket,id=monitor,path=/tmp/m,,n,server=on,wait=off')
   expect(after('-netdev')).toBe('user,id=net,restrict=on')
   expect(argv).toContain('-no-reboot')
+  expect(qemuArgv({ ...MACHINE, accelerator: 'tcg', forwards: [22, 8080] })).toContain(
+    'user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:0-:22,hostfwd=tcp:127.0.0.1:0-:8080'
+  )
   expect(qemuArgv({ ...MACHINE, accelerator: 'kvm' })).toEqual(
     expect.arrayContaining(['-accel', 'kvm', '-cpu', 'host'])
   )
+})
+
+test.each([
+  ['virtio', ['virtio-blk-pci,drive=disk,bootindex=1']],
+  ['sata', ['ide-hd,bus=ide.0,drive=disk,bootindex=1']],
+  ['nvme', ['nvme,serial=docker-to-disk,drive=disk,bootindex=1']],
+  ['scsi', ['virtio-scsi-pci,id=scsi', 'scsi-hd,bus=scsi.0,drive=disk,bootindex=1']]
+] as const)('a disk on %s', (diskBus, devices) => {
+  const argv = qemuArgv({ ...MACHINE, accelerator: 'tcg', devices: { diskBus, networkCard: 'e1000' } })
+  expect(argv).toEqual(expect.arrayContaining([...devices, 'e1000,netdev=net,romfile=']))
+  expect(argv.filter(argument => argument.includes('drive=disk'))).toHaveLength(1)
 })
 
 test.each([

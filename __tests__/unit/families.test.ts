@@ -1,5 +1,4 @@
 import { spawnSync } from 'node:child_process'
-import { missingBuiltIn } from '../../src/distro/drivers.ts'
 import { FAMILIES, familyOf } from '../../src/distro/families.ts'
 import { type Circumstances, PARTS, type Part, packagesFor } from '../../src/distro/family.ts'
 import { findKernels } from '../../src/distro/kernels.ts'
@@ -147,23 +146,4 @@ test('an initrd made by hand is generic: no autodetection, the drivers of every 
         expect(known.makeInitrds).toContain(driver)
     }
   }
-})
-
-test.each([
-  [
-    'all of virtio',
-    'kernel/fs/ext4/ext4.ko\nkernel/drivers/block/virtio_blk.ko\nkernel/drivers/virtio/virtio_pci.ko\n',
-    null
-  ],
-  ['SATA', 'kernel/fs/ext4/ext4.ko\nkernel/drivers/ata/ahci.ko\nkernel/drivers/scsi/sd_mod.ko\n', null],
-  ['names with hyphens', 'kernel/fs/ext4/ext4.ko\nkernel/a/virtio-blk.ko\nkernel/a/virtio-pci.ko\n', null],
-  ['no filesystem', 'kernel/drivers/nvme/host/nvme.ko\n', 'the filesystem (ext4)'],
-  [
-    'a disk without its bus',
-    'kernel/fs/ext4/ext4.ko\nkernel/drivers/block/virtio_blk.ko\n',
-    'any disk (virtio_blk, ahci or nvme)'
-  ],
-  ['neither', 'kernel/fs/ext4x/ext4x.ko\n', 'the filesystem (ext4) and any disk (virtio_blk, ahci or nvme)']
-])('without an initrd, built in: %s', (_, text, missing) => {
-  expect(missingBuiltIn(text, 'ext4')).toBe(missing)
 })

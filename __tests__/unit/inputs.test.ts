@@ -90,7 +90,19 @@ test('the defaults', () => {
     outputDir: null,
     uploadArtifact: true,
     retentionDays: null,
-    boot: { timeout: 300, successPattern: null, memoryMiB: 1024, cpus: 2, accelerator: 'auto' },
+    maxImageBytes: null,
+    boot: {
+      timeout: 300,
+      successPattern: null,
+      memoryMiB: 1024,
+      cpus: 2,
+      accelerator: 'auto',
+      expectations: [],
+      diskBus: 'auto',
+      networkCard: 'auto',
+      matrix: [],
+      maxSeconds: null
+    },
     installTools: true
   })
 })
@@ -202,10 +214,31 @@ test.each([
     { boot: expect.objectContaining({ memoryMiB: 2048, cpus: 4, accelerator: 'tcg' }) }
   ],
   [
+    { 'boot-matrix': 'sata, virtio\nsata', 'network-card': 'e1000' },
+    { boot: expect.objectContaining({ matrix: ['sata', 'virtio'], networkCard: 'e1000' }) }
+  ],
+  [
+    { 'expect-port': '22\n443\n22', 'expect-http': '8080/health?a=b=200\n80=404' },
+    {
+      boot: expect.objectContaining({
+        expectations: [
+          { kind: 'port', port: 22 },
+          { kind: 'port', port: 443 },
+          { kind: 'http', port: 8080, path: '/health?a=b', status: 200 },
+          { kind: 'http', port: 80, path: '/', status: 404 }
+        ]
+      })
+    }
+  ],
+  [
     { image: 'ghcr.io/me/it:1.0@sha256:abc' },
     { source: { kind: 'image', reference: 'ghcr.io/me/it:1.0@sha256:abc' } }
   ],
   [{ 'output-dir': 'out/deep' }, { outputDir: expect.stringMatching(/out\/deep$/) }],
+  [
+    { 'max-boot-seconds': '30', 'max-image-size': '500M' },
+    { boot: expect.objectContaining({ maxSeconds: 30 }), maxImageBytes: 500 * 1024 ** 2 }
+  ],
   [{ 'retention-days': '5' }, { retentionDays: 5 }],
   [{ hostname: 'box-1.example.org' }, { hostname: 'box-1.example.org' }]
 ])('%j is read', (given, expected) => {

@@ -129,34 +129,3 @@ test('devices that a kernel without devtmpfs needs', () => {
   })
   expect(find(plan({ 'dev/console': 'device' }), 'dev/console')).toBeUndefined()
 })
-
-describe('SSH host keys', () => {
-  const keys = {
-    'etc/ssh/ssh_host_rsa_key': 'k',
-    'etc/ssh/ssh_host_rsa_key.pub': 'k',
-    'etc/ssh/sshd_config': 'c'
-  }
-  const changed = (tree: TreeSketch, facts: Changes = {}): string[] =>
-    plan({ ...keys, ...tree }, facts)
-      .filter(edit => edit.path.includes('ssh'))
-      .map(edit => `${edit.kind} ${edit.path}`)
-  const removed = ['remove etc/ssh/ssh_host_rsa_key', 'remove etc/ssh/ssh_host_rsa_key.pub']
-
-  test('are made at first boot by a unit where the image has none for it', () => {
-    expect(changed({ 'usr/bin/ssh-keygen': 9 })).toEqual([
-      ...removed,
-      'file etc/systemd/system/ssh-host-keys.service',
-      'link etc/systemd/system/multi-user.target.wants/ssh-host-keys.service'
-    ])
-  })
-  test.each(['sshd-keygen@.service', 'sshdgenkeys.service'])('are left to %s', unit => {
-    expect(changed({ 'usr/bin/ssh-keygen': 9, [`usr/lib/systemd/system/${unit}`]: 'u' })).toEqual(removed)
-  })
-  test("are left to OpenRC's script", () => {
-    expect(changed({}, { initSystem: 'openrc' })).toEqual(removed)
-  })
-  test('stay where nothing would make new ones', () => {
-    expect(changed({ 'usr/bin/ssh-keygen': 9 }, { initSystem: 'sysvinit' })).toEqual([])
-    expect(changed({})).toEqual([])
-  })
-})

@@ -1,9 +1,18 @@
+import type { BootResult } from '../../src/boot-check/boot-check.ts'
 import { overlayLayers } from '../../src/container.ts'
-import { compressArgv, convertArgv } from '../../src/formats.ts'
+import { checkImageSizes, compressArgv, convertArgv } from '../../src/formats.ts'
 import type { Inputs } from '../../src/inputs.ts'
 import { failureMarkdown, type Report, startCommand, summaryMarkdown } from '../../src/report.ts'
 import { neededTools } from '../../src/tools.ts'
 
+const CHECKS = [{ name: 'expect-port 22', seconds: 3.25 }]
+const BOOT: BootResult = {
+  devices: { diskBus: 'virtio', networkCard: 'virtio' },
+  accelerator: 'tcg',
+  seconds: 12.34,
+  evidence: 'debian login: ',
+  checks: CHECKS
+}
 const REPORT: Report = {
   name: 'a|b',
   source: '/src',
@@ -20,7 +29,14 @@ const REPORT: Report = {
     uuid: 'u-u',
     label: 'root'
   },
-  boot: { result: 'passed', seconds: 12.34, accelerator: 'tcg', evidence: 'debian login: ' },
+  boot: {
+    result: 'passed',
+    seconds: 12.34,
+    accelerator: 'tcg',
+    evidence: 'debian login: ',
+    checks: CHECKS,
+    machines: [BOOT]
+  },
   service: {
     command: ['/usr/bin/serve', '--greeting', 'a | b'],
     exposedPorts: ['8080/tcp', '53/udp'],
@@ -43,6 +59,7 @@ test('the summary tells what was made and how to start it', () => {
   for (const part of [
     '## a\\|b: disk image boots',
     '| Boot check | passed in 12.3 s under TCG: debian login:  |',
+    '| expect-port 22 | holds after 3.3 s |',
     '| Kernel | 6.1.0, 5.10.0 |',
     '| Added to the image | linux-image-cloud-amd64 systemd-sysv |',
     "| Service | /usr/bin/serve --greeting 'a \\| b' |",
@@ -64,6 +81,17 @@ test('the summary tells what was made and how to start it', () => {
 test('without a service the summary has no line of one', () => {
   const summary = summaryMarkdown({ ...REPORT, service: null }, [])
   for (const part of ['| Service', '| Exposed', '| Volumes']) expect(summary).not.toContain(part)
+})
+
+test('the summary tells of each machine', () => {
+  const sata: BootResult = { ...BOOT, devices: { diskBus: 'sata', networkCard: 'virtio' }, seconds: 70 }
+  const summary = summaryMarkdown({ ...REPORT, boot: { ...REPORT.boot, machines: [BOOT, sata] } }, [])
+  for (const part of [
+    '| Boot check, disk on virtio | passed in 12.3 s under TCG: debian login:  |',
+    '| expect-port 22, disk on virtio | holds after 3.3 s |',
+    '| Boot check, disk on sata | passed in 1 min 10 s under TCG: debian login:  |'
+  ])
+    expect(summary).toContain(part)
 })
 
 test('a failure is quoted so that nothing in it is Markdown', () => {
@@ -135,4 +163,16 @@ test('only what a run needs is installed', () => {
     'xz'
   ])
   expect(tools({ rootPassword: 'x' })).toContain('openssl')
+})
+
+test('an image over its budget is told with how much', () => {
+  const files = [
+    { name: 'a.qcow2', size: 30 << 20 },
+    { name: 'a.raw', size: 1 << 30 }
+  ]
+  expect(() => checkImageSizes(files, null)).not.toThrow()
+  expect(() => checkImageSizes(files, 1 << 30)).not.toThrow()
+  expect(() => checkImageSizes(files, 20 << 20)).toThrow(
+    /^a\.qcow2 has 30\.0 MiB, 10\.0 MiB more; a\.raw has 1\.0 GiB, 1004 MiB more than max-image-size \(20\.0 MiB\) allows\. /
+  )
 })

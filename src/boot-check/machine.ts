@@ -1,3 +1,6 @@
+import type { DiskBus } from '../distro/drivers.ts'
+import type { Devices } from './devices.ts'
+
 /** The virtual machine of a boot check. */
 export type Machine = Readonly<{
   /** Name by which its process is found again. */
@@ -9,6 +12,9 @@ export type Machine = Readonly<{
   overlay: string
   /** Path of the QMP socket. */
   monitor: string
+  /** TCP ports of the guest that free ports of the host's loopback address lead to; QMP tells which. */
+  forwards: readonly number[]
+  devices: Devices
 }>
 
 /** The command that starts the machine; its first serial port is the command's standard input and output. */
@@ -22,20 +28,58 @@ export function qemuArgv(machine: Machine): string[] {
   }
   return [
     ...['qemu-system-x86_64', '-name', machine.name, '-nodefaults', '-no-user-config', '-display', 'none'],
-    // Without graphics SeaBIOS speaks on the serial port, so that "No bootable device" is seen.
+    // With this SeaBIOS speaks on the serial port too, so that "No bootable device" is seen; the display comes below.
     ...['-machine', 'q35,graphics=off', '-accel', machine.accelerator === 'tcg' ? 'tcg,thread=multi' : 'kvm'],
     // All that a machine of today has: recent distributions are built for x86-64-v2 and v3.
     ...['-cpu', machine.accelerator === 'tcg' ? 'max,la57=off' : 'host'],
     ...['-m', `${machine.memoryMiB}M`, '-smp', `${machine.cpus}`],
-    ...['-blockdev', JSON.stringify(disk), '-device', 'virtio-blk-pci,drive=disk,bootindex=1'],
-    // A network that answers DHCP, so that nothing waits for an address, and leads nowhere: the guest is a stranger.
-    ...['-netdev', 'user,id=net,restrict=on', '-device', 'virtio-net-pci,netdev=net,romfile='],
+    ...[
+      '-blockdev',
+      JSON.stringify(disk),
+      ...DISKS[machine.devices.diskBus].flatMap(device => ['-device', device])
+    ],
+    ...[
+      '-netdev',
+      network(machine.forwards),
+      '-device',
+      `${CARDS[machine.devices.networkCard]},netdev=net,romfile=`
+    ],
     ...['-device', 'virtio-rng-pci', '-serial', 'stdio'],
     ...['-chardev', monitorSocket(machine.monitor), '-mon', 'chardev=monitor,mode=control'],
-    // A machine that resets has not come up; with this it ends instead, and QMP tells which it was.
-    ...['-no-reboot', '-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny']
+    // A display for the screenshot. It comes last so that the other devices are where they would be without it.
+    ...['-device', 'VGA'],
+    // A machine that resets has not come up. It stops then, as one that powers itself off; QMP tells which it was, and the
+    // display is still there.
+    ...[
+      '-no-reboot',
+      '-no-shutdown',
+      '-sandbox',
+      'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'
+    ]
   ]
 }
+
+/** The board has an AHCI controller of its own. */
+const DISKS: Record<DiskBus, readonly string[]> = {
+  virtio: ['virtio-blk-pci,drive=disk,bootindex=1'],
+  sata: ['ide-hd,bus=ide.0,drive=disk,bootindex=1'],
+  nvme: ['nvme,serial=docker-to-disk,drive=disk,bootindex=1'],
+  scsi: ['virtio-scsi-pci,id=scsi', 'scsi-hd,bus=scsi.0,drive=disk,bootindex=1']
+}
+
+const CARDS: Record<Devices['networkCard'], string> = {
+  virtio: 'virtio-net-pci',
+  e1000: 'e1000',
+  e1000e: 'e1000e',
+  vmxnet3: 'vmxnet3'
+}
+
+/**
+ * A network that answers DHCP, so that nothing waits for an address, and leads nowhere: the guest is a stranger. Port 0 lets the
+ * kernel choose a free one.
+ */
+const network = (forwards: readonly number[]): string =>
+  ['user,id=net,restrict=on', ...forwards.map(port => `hostfwd=tcp:127.0.0.1:0-:${port}`)].join(',')
 
 /** QEMU takes no JSON here; in its option syntax a comma in a value is doubled. */
 const monitorSocket = (path: string): string =>

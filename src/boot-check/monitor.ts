@@ -1,14 +1,26 @@
 import { createConnection, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
-import { setTimeout as delay } from 'node:timers/promises'
 
 /** Milliseconds between tries to reach QEMU's socket, which appears a moment after QEMU's start. */
 const RETRY = 50
 
-/** Listens to QEMU's monitor (QMP) for why the machine ends. */
+/** Milliseconds that QEMU may take to carry out a command. */
+const PATIENCE = 10_000
+
+type Message = Readonly<{
+  event?: string
+  data?: Readonly<Record<string, unknown>>
+  id?: number
+  return?: unknown
+  error?: Readonly<{ desc?: string }>
+}>
+
+/** Talks with QEMU's monitor (QMP): what becomes of the machine, and commands to QEMU. */
 export class Monitor {
   #socket: Socket | null = null
-  #reason: string | null = null
+  #isDown = false
+  /** Called once when the guest has shut itself down, with QMP's reason: `guest-shutdown`, `guest-reset` or `guest-panic`. */
+  onShutdown: (reason: string) => void = () => {}
   /** Called when the disk of the machine cannot be written for lack of space; QEMU stops the machine then. */
   onDiskFull: () => void = () => {}
   #closed = false
@@ -16,20 +28,48 @@ export class Monitor {
   readonly #ended = new Promise<void>(resolve => {
     this.#finished = resolve
   })
+  #connected: () => void = () => {}
+  readonly #ready = new Promise<void>(resolve => {
+    this.#connected = resolve
+  })
+  readonly #pending = new Map<number, (message: Message) => void>()
+  #lastId = 0
 
   /** @param path of the socket that QEMU makes */
   constructor(private readonly path: string) {
     this.#connect()
   }
 
-  /** Reason of QMP's SHUTDOWN event, such as `guest-reset` or `guest-shutdown`; null if QEMU gave none. */
-  async shutdownReason(): Promise<string | null> {
-    await Promise.race([this.#ended, delay(500, undefined, { ref: false })])
-    return this.#reason
+  /**
+   * Has QEMU carry out a command.
+   * @returns what the command returns
+   * @throws Error with QEMU's words if it refuses, or if it does not answer
+   */
+  async execute(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+    const id = ++this.#lastId
+    const answered = this.#ready.then(
+      () =>
+        new Promise<Message>(resolve => {
+          this.#pending.set(id, resolve)
+          this.#socket?.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`)
+        })
+    )
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<Message>(resolve => {
+      timer = setTimeout(() => resolve({ error: { desc: 'QEMU does not answer' } }), PATIENCE)
+    })
+    const ended = this.#ended.then(() => ({ error: { desc: 'QEMU has ended' } }))
+    const message: Message = await Promise.race([answered, late, ended])
+    clearTimeout(timer)
+    this.#pending.delete(id)
+    if (message.error) throw new Error(`${command}: ${message.error.desc ?? 'QEMU refuses'}`)
+    return message.return
   }
 
+  /** Ends the talk; commands under way and later ones fail. */
   close(): void {
     this.#closed = true
+    this.#finished()
     this.#socket?.destroy()
   }
 
@@ -37,8 +77,18 @@ export class Monitor {
     if (this.#closed) return
     const socket = createConnection(this.path)
     this.#socket = socket
-    // Events come only after the capabilities were negotiated.
-    socket.on('connect', () => socket.write('{"execute":"qmp_capabilities"}\n'))
+    socket.on('connect', () => {
+      // Events and commands come only after the capabilities were negotiated.
+      socket.write('{"execute":"qmp_capabilities"}\n')
+      this.#connected()
+      // What happened before is told by no event.
+      this.execute('query-status').then(
+        answer => {
+          if ((answer as { status?: string }).status === 'shutdown') this.#goDown('guest-shutdown')
+        },
+        () => {}
+      )
+    })
     socket.on('error', () => setTimeout(() => this.#connect(), RETRY).unref())
     socket.on('close', hadError => {
       if (!hadError) this.#finished()
@@ -48,13 +98,22 @@ export class Monitor {
     lines.on('line', line => this.#hear(line))
   }
 
+  #goDown(reason: string): void {
+    // Other reasons are those of a QEMU that is ended.
+    if (this.#isDown || !reason.startsWith('guest-')) return
+    this.#isDown = true
+    this.onShutdown(reason)
+  }
+
   #hear(line: string): void {
+    let message: Message
     try {
-      const message = JSON.parse(line)
-      if (message.event === 'SHUTDOWN') this.#reason = message.data?.reason ?? null
-      if (message.event === 'BLOCK_IO_ERROR' && message.data?.nospace) this.onDiskFull()
+      message = JSON.parse(line)
     } catch {
-      // no line of the protocol
+      return // no line of the protocol
     }
+    if (message.event === 'SHUTDOWN') this.#goDown(`${message.data?.reason}`)
+    if (message.event === 'BLOCK_IO_ERROR' && message.data?.nospace) this.onDiskFull()
+    if (message.id !== undefined) this.#pending.get(message.id)?.(message)
   }
 }

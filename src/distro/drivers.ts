@@ -1,39 +1,68 @@
 import type { Container } from '../container.ts'
+import type { TreeIndex } from '../tree.ts'
 import type { Kernel } from './kernels.ts'
 
-/** Disk drivers any one of which lets a kernel find its root: virtio, SATA, NVMe, virtio SCSI. */
-const DISKS: readonly (readonly string[])[] = [
-  ['virtio_blk', 'virtio_pci'],
-  ['ahci', 'sd_mod'],
-  ['nvme'],
-  ['virtio_scsi', 'virtio_pci', 'sd_mod']
-]
+export const DISK_BUSES = ['virtio', 'sata', 'nvme', 'scsi'] as const
+/** How a machine's disk is attached. */
+export type DiskBus = (typeof DISK_BUSES)[number]
 
-/**
- * Says what keeps a kernel from mounting its root without an initrd, or null if nothing is known to. What is built into it
- * stands in modules.builtin (kernel documentation, kbuild/kbuild.rst); a kernel that comes without modules has none and has
- * everything built in.
- * @param filesystem `ext4`, `ext3` or `ext2`, all of which the driver ext4 reads
- */
-export async function lacksWithoutInitrd(
-  container: Container,
-  kernel: Kernel,
-  filesystem: string
-): Promise<string | null> {
-  const path = container.index.resolve(`lib/modules/${kernel.version}/modules.builtin`)
-  const text = path === null ? null : await container.read(path)
-  return text === null ? null : missingBuiltIn(text.toString('latin1'), filesystem)
+/** Modules that the kernel needs for a disk on the bus; all of those listed. */
+export const DISK_DRIVERS: Record<DiskBus, readonly string[]> = {
+  virtio: ['virtio_blk', 'virtio_pci'],
+  sata: ['ahci', 'sd_mod'],
+  nvme: ['nvme'],
+  scsi: ['virtio_scsi', 'virtio_pci', 'sd_mod']
 }
 
-/** As {@link lacksWithoutInitrd}, of the text of modules.builtin. */
-export function missingBuiltIn(modulesBuiltin: string, filesystem: string): string | null {
-  const names = [...modulesBuiltin.matchAll(/([^/\n]+)\.ko\s*$/gm)].map(([, name]) =>
-    name?.replaceAll('-', '_')
-  )
-  const has = (name: string): boolean => names.includes(name)
+/** Names of a kernel's drivers, as modules are named; null where that is not to be known. */
+export type Drivers = Readonly<{
+  /** What it has before the root filesystem is there: all of them with an initrd, those built in without one. */
+  early: ReadonlySet<string>
+  all: ReadonlySet<string>
+}> | null
+
+/** Largest modules.builtin that is read, in bytes; that of a distribution has about 40 KiB. */
+const LARGEST_LIST = 1 << 20
+
+/** Finds out which drivers a kernel has. What is built in stands in modules.builtin (kernel documentation, kbuild.rst). */
+export async function readDrivers(
+  { index, read }: Pick<Container, 'index' | 'read'>,
+  { version, initrd }: Pick<Kernel, 'version' | 'initrd'>
+): Promise<Drivers> {
+  const folder = ['lib/modules', 'usr/lib/modules']
+    .map(parent => index.resolve(`${parent}/${version}`))
+    .find(real => real !== null)
+  if (folder === undefined || version === '') return null
+  const list = index.resolve(`${folder}/modules.builtin`)
+  const text = list === null ? null : await read(list, LARGEST_LIST)
+  if (text === null) return null
+  const builtIn = new Set(text.toString('latin1').split('\n').map(moduleOf))
+  const all = new Set([...builtIn, ...filesBelow(index, folder).map(moduleOf)])
+  return { early: initrd === null ? builtIn : all, all }
+}
+
+/** Says what the drivers leave out that mounting the root filesystem needs, or null if nothing. */
+export function missingForRoot(drivers: Drivers, filesystem: string): string | null {
+  if (drivers === null) return null
+  const has = (name: string): boolean => drivers.early.has(name)
   const missing = [
+    // The driver ext4 reads ext3 and ext2 as well.
     ...(has('ext4') || has(filesystem) ? [] : [`the filesystem (${filesystem})`]),
-    ...(DISKS.some(drivers => drivers.every(has)) ? [] : ['any disk (virtio_blk, ahci or nvme)'])
+    ...(DISK_BUSES.some(bus => DISK_DRIVERS[bus].every(has)) ? [] : [`any disk (${DISK_BUSES.join(', ')})`])
   ]
   return missing.length === 0 ? null : missing.join(' and ')
 }
+
+/** Files of a real folder, links not followed. */
+function filesBelow(index: TreeIndex, folder: string): string[] {
+  return index.list(folder).flatMap(name => {
+    const path = `${folder}/${name}`
+    const kind = index.entry(path)?.kind
+    if (kind === 'd') return filesBelow(index, path)
+    return kind === 'f' ? [path] : []
+  })
+}
+
+/** The kernel's own name of a module, in which a hyphen is an underscore. */
+const moduleOf = (path: string): string =>
+  (path.split('/').pop() ?? '').replace(/\.ko(\.\w+)?$/, '').replaceAll('-', '_')

@@ -1,9 +1,10 @@
 import type { KernelFlavour } from '../inputs.ts'
 import { compareVersions } from '../text.ts'
 import type { InitSystem } from './init.ts'
+import type { Distribution } from './os-release.ts'
 
 /** What a machine needs and a container image may lack. */
-export const PARTS = ['kernel', 'initrd', 'init', 'network', 'login', 'sudo'] as const
+export const PARTS = ['kernel', 'initrd', 'init', 'network', 'login', 'ssh', 'sudo'] as const
 export type Part = (typeof PARTS)[number]
 
 /** A package and when it is the one to take; what is left out does not matter. */
@@ -68,6 +69,10 @@ export function packagesFor(family: Family, part: Part, at: Circumstances): stri
     )
     .map(({ name }) => name)
 }
+
+/** The instruction of a Dockerfile that adds a part; `generic` where the family has several kernels. */
+export const dockerfileLine = (family: Family, part: Part, { id, version }: Distribution): string =>
+  `RUN ${family.install(packagesFor(family, part, { id, version, kernel: 'generic', init: family.init }).join(' '))}`
 
 /** The drivers of the disks of virtual and physical machines, by module name. */
 export const DISK_DRIVERS = [

@@ -87,7 +87,8 @@ export class Draft {
   /** Writes a file; a string holds one byte a character. */
   write(path: string, content: string | Buffer, status: FileStatus = {}): void {
     const before = this.#edits.get(path)
-    const present = before?.kind === 'file' ? before : this.entry(path)
+    // A link is replaced by the file: who may read what it leads to stays as it is.
+    const present = before?.kind === 'file' ? before : this.index.entry(this.index.resolve(path) ?? '')
     const { mode = 0o644, uid = 0, gid = 0 } = { ...(isRegular(present) ? present : {}), ...status }
     this.#edits.set(path, { kind: 'file', path, content, mode, uid, gid })
   }

@@ -5,8 +5,8 @@ import { Draft, readTexts } from './draft.ts'
 import { ENTRYPOINT_TEXTS, planEntrypoint } from './entrypoint.ts'
 import { IDENTITY_TEXTS, planIdentity } from './identity.ts'
 import { planNetwork } from './network.ts'
-import { planSshHostKeys } from './ssh.ts'
-import { planUsers, USERS_TEXTS } from './users.ts'
+import { planSsh, SSH_TEXTS } from './ssh.ts'
+import { keyTexts, planUsers, USERS_TEXTS } from './users.ts'
 
 /** What the machine is to be, and what was found in the image. */
 export type MachineFacts = Readonly<{
@@ -29,20 +29,27 @@ export type MachineFacts = Readonly<{
 }>
 
 /** Files whose present content decides what is written. */
-export const MACHINE_TEXTS: readonly string[] = [...IDENTITY_TEXTS, ...USERS_TEXTS, ...ENTRYPOINT_TEXTS]
+export const MACHINE_TEXTS: readonly string[] = [
+  ...IDENTITY_TEXTS,
+  ...USERS_TEXTS,
+  ...SSH_TEXTS,
+  ...ENTRYPOINT_TEXTS
+]
 
 /** Plans all that makes a container's tree a machine, but for kernel and boot loader. */
 export function planMachine(draft: Draft, facts: MachineFacts): void {
   planIdentity(draft, facts)
   planNetwork(draft, facts)
   planUsers(draft, facts)
-  planSshHostKeys(draft, facts)
+  planSsh(draft, facts)
   planEntrypoint(draft, facts)
 }
 
 /** Reads what the plan depends on, and plans. */
 export async function draftMachine(container: Container, facts: MachineFacts): Promise<Draft> {
-  const draft = new Draft(container.index, await readTexts(container, MACHINE_TEXTS))
+  const texts = await readTexts(container, MACHINE_TEXTS)
+  const further = await readTexts(container, keyTexts(texts.get('etc/passwd') ?? null, facts))
+  const draft = new Draft(container.index, new Map([...texts, ...further]))
   planMachine(draft, facts)
   return draft
 }

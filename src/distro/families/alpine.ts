@@ -22,7 +22,8 @@ export const alpine: Family = {
     ],
     network: [{ name: 'busybox' }],
     login: [{ name: 'busybox' }],
-    sudo: [{ name: 'doas' }]
+    sudo: [{ name: 'doas' }],
+    ssh: [{ name: 'openssh' }]
   },
   install: packages => `apk add --no-cache ${packages}`,
   // Its default features hold virtio, AHCI (ata), NVMe and USB storage.

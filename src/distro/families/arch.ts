@@ -12,7 +12,8 @@ export const arch: Family = {
     init: [{ name: 'systemd' }, { name: 'systemd-sysvcompat' }],
     network: [{ name: 'systemd' }],
     login: [{ name: 'util-linux' }, { name: 'shadow' }],
-    sudo: [{ name: 'sudo' }]
+    sudo: [{ name: 'sudo' }],
+    ssh: [{ name: 'openssh' }]
   },
   // Arch knows no partial upgrade: what is new may need newer versions of what is there.
   install: packages => `pacman -Syu --noconfirm --needed ${packages}`,

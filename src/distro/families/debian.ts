@@ -37,7 +37,8 @@ export const debian: Family = {
       { name: 'dhcpcd-base', since: '13', withoutSystemd: true }
     ],
     login,
-    sudo: [{ name: 'sudo' }]
+    sudo: [{ name: 'sudo' }],
+    ssh: [{ name: 'openssh-server' }]
   }
 }
 
@@ -74,6 +75,7 @@ export const ubuntu: Family = {
       { name: 'isc-dhcp-client', withoutSystemd: true }
     ],
     login,
-    sudo: [{ name: 'sudo' }]
+    sudo: [{ name: 'sudo' }],
+    ssh: [{ name: 'openssh-server' }]
   }
 }

@@ -24,7 +24,8 @@ export const fedora: Family = {
       { name: 'NetworkManager', ids: ENTERPRISE }
     ],
     login: [{ name: 'util-linux' }, { name: 'passwd', ids: ENTERPRISE, until: '10' }],
-    sudo: [{ name: 'sudo' }]
+    sudo: [{ name: 'sudo' }],
+    ssh: [{ name: 'openssh-server' }]
   },
   install: packages => `dnf install -y --setopt=install_weak_deps=False ${packages}`,
   makeInitrds: dracut('/boot/initramfs-$version.img'),

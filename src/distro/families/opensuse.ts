@@ -18,7 +18,8 @@ export const opensuse: Family = {
     // systemd-networkd and -resolved.
     network: [{ name: 'systemd-network' }],
     login: [{ name: 'util-linux' }, { name: 'util-linux-systemd' }, { name: 'shadow' }],
-    sudo: [{ name: 'sudo' }]
+    sudo: [{ name: 'sudo' }],
+    ssh: [{ name: 'openssh' }]
   },
   install: packages => `zypper --non-interactive install --no-recommends ${packages}`,
   makeInitrds: dracut('/boot/initrd-$version'),

@@ -1,0 +1,134 @@
+import { copyFileSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { inflateSync } from 'node:zlib'
+import type { BootResult } from '../../src/boot-check/boot-check.ts'
+import { ALPINE, Bench } from '../support/e2e.ts'
+import { ensureBaseImage } from '../support/images.ts'
+
+const bench = new Bench()
+beforeAll(async () => {
+  await ensureBaseImage('debian:bookworm')
+  await ensureBaseImage('alpine:3.20')
+  await bench.begin()
+})
+afterAll(() => bench.end())
+
+/** The fixture with more in its Dockerfile; its own layers are shared. */
+function alpineWith(lines: string): string {
+  const checkout = bench.context(`${readFileSync(join(ALPINE, 'Dockerfile'), 'utf8')}\n${lines}\n`)
+  copyFileSync(join(ALPINE, 'inittab'), join(checkout, 'inittab'))
+  return checkout
+}
+
+/** Width, height and number of colours of a PNG of 8 bits each of red, green and blue. */
+function look(path: string): { width: number; height: number; colours: number } {
+  const png = readFileSync(path)
+  expect(png.subarray(0, 8).toString('latin1')).toBe('\u0089PNG\r\n\u001a\n')
+  const [width, height] = [png.readUInt32BE(16), png.readUInt32BE(20)]
+  const rows = inflateSync(png.subarray(41, 41 + png.readUInt32BE(33)))
+  expect(rows.length).toBe(height * (1 + width * 3))
+  const colours = new Set<number>()
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) colours.add(rows.readUIntBE(y * (1 + width * 3) + 1 + x * 3, 3))
+  return { width, height, colours: colours.size }
+}
+
+/** Programs of a machine on the network with a service on port 8080 that comes up ten seconds after login. */
+const SERVICE = `RUN printf '%s\\n' '#!/bin/sh' 'printf "HTTP/1.0 204 No Content\\r\\n\\r\\n"' > /bin/answer \\
+ && printf '%s\\n' '#!/bin/sh' 'nic=$(ls /sys/class/net | grep ^e)' 'ip link set $nic up' 'ip address add 10.0.2.15/24 dev $nic' \\
+   'nc -lk -p 22 -e /bin/cat &' 'sleep 12' 'exec nc -lk -p 8080 -e /bin/answer' > /bin/service \\
+ && chmod +x /bin/answer /bin/service && echo '::once:/bin/service' >> /etc/inittab`
+
+test('a service that comes up ten seconds after the login prompt is waited for, on two machines', async () => {
+  const run = await bench.succeed({
+    checkout: alpineWith(SERVICE),
+    inputs: {
+      name: 'late',
+      'boot-matrix': 'virtio,nvme',
+      'boot-timeout': '90',
+      'expect-port': '22',
+      'expect-http': '8080/healthz=204'
+    }
+  })
+  const { boot } = JSON.parse(readFileSync(run.outputs.report ?? '', 'utf8'))
+  const machines: BootResult[] = boot.machines
+  expect(machines.map(({ devices }) => devices.diskBus)).toEqual(['virtio', 'nvme'])
+  expect(readFileSync(run.outputs['serial-log'] ?? '', 'utf8')).toMatch(
+    /^=== Machine 1 of 2: disk on virtio, [\s\S]* vda: vda1[\s\S]*\n=== Machine 2 of 2: disk on nvme, [\s\S]* nvme0n1: p1/
+  )
+  for (const { checks } of machines) {
+    const seconds = Object.fromEntries(checks.map(({ name, seconds }) => [name, seconds]))
+    expect(seconds['expect-port 22']).toBeLessThan(5)
+    expect(seconds['expect-http 8080/healthz=204']).toBeGreaterThan(5)
+  }
+  const { width, colours } = look(run.outputs.screenshot ?? '')
+  expect(width).toBeGreaterThanOrEqual(640)
+  expect(colours).toBeGreaterThan(1)
+  expect(bench.results.artifacts.get('late.screenshot.png')?.size).toBe(
+    statSync(run.outputs.screenshot ?? '').size
+  )
+  expect(run.summary).toContain('| expect-http 8080/healthz=204, disk on nvme | holds after ')
+})
+
+test('services that never come up fail the check, each with the last answer', async () => {
+  const { message, run } = await bench.fail({
+    checkout: alpineWith(SERVICE.replace('sleep 12', 'sleep 0')),
+    inputs: {
+      name: 'never',
+      'disk-bus': 'scsi',
+      'boot-timeout': '20',
+      'expect-port': '22\n23',
+      'expect-http': '8080/healthz=200\n8081/=200\n22/=200'
+    }
+  })
+  expect(message).toMatch(/^The image boots with its disk on scsi, network card virtio, but a check failed: /)
+  for (const part of [
+    'expect-port 23: nothing listens there',
+    'expect-http 8080/healthz=200: the answer is 204',
+    'expect-http 8081/=200: nothing listens there',
+    'expect-http 22/=200: the answer is not HTTP'
+  ])
+    expect(message).toContain(part)
+  expect(message).not.toContain('expect-port 22:')
+  expect(run.outputs.image).toBeUndefined()
+  expect([...bench.results.artifacts.keys()].filter(name => name.startsWith('never'))).toEqual([
+    'never.console.log',
+    'never.screenshot.png'
+  ])
+  expect(look(run.outputs.screenshot ?? '').colours).toBeGreaterThan(1)
+})
+
+test('a kernel without a driver for the disk is warned of, and fails on that machine', async () => {
+  const { message, run } = await bench.fail({
+    checkout: ALPINE,
+    inputs: { name: 'sata', 'disk-bus': 'sata', 'kernel-args': 'rootdelay=1', accelerator: 'tcg' }
+  })
+  expect(run.annotations).toContainEqual(
+    expect.objectContaining({
+      level: 'warning',
+      message: 'The kernel has no ahci, which a disk on sata needs: it may not boot.'
+    })
+  )
+  expect(message).toMatch(/^The image does not boot with its disk on sata, network card virtio: .* root/)
+})
+
+test('budgets say by how much they are exceeded', async () => {
+  const slow = await bench.fail({ checkout: ALPINE, inputs: { name: 'slow', 'max-boot-seconds': '1' } })
+  expect(slow.title).toBe('Boot check failed')
+  expect(slow.message).toMatch(
+    /^The image boots, but too slowly: It takes \d+\.\d seconds more than max-boot-seconds \(1\) allows\. \(after /
+  )
+  const large = await bench.fail({
+    checkout: ALPINE,
+    inputs: { name: 'large', 'boot-test': 'false', 'max-image-size': '1M' }
+  })
+  expect(large.title).toBe('Image too large')
+  expect(large.message).toMatch(
+    /^large\.qcow2 has \d+\.\d MiB, \d+\.\d MiB more than max-image-size \(1\.0 MiB\) allows\. /
+  )
+  for (const { run } of [slow, large]) expect(run.outputs.image).toBeUndefined()
+  expect([...bench.results.artifacts.keys()].filter(name => /^(slow|large)/.test(name))).toEqual([
+    'slow.console.log',
+    'slow.screenshot.png'
+  ])
+})

@@ -1,0 +1,70 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ALPINE, asRoot, Bench, inImage } from '../support/e2e.ts'
+import { ensureBaseImage } from '../support/images.ts'
+
+const bench = new Bench()
+beforeAll(async () => {
+  await ensureBaseImage('debian:bookworm')
+  await ensureBaseImage('alpine:3.20')
+  await bench.begin()
+})
+afterAll(() => bench.end())
+
+/** The fixture of Alpine's userland with one more instruction. */
+function alpineWith(line: string): string {
+  const folder = bench.context(`${readFileSync(join(ALPINE, 'Dockerfile'), 'utf8')}\n${line}\n`)
+  writeFileSync(join(folder, 'inittab'), readFileSync(join(ALPINE, 'inittab')))
+  return folder
+}
+
+test('of two kernels the newer boots, and the older is in the menu', async () => {
+  const run = await bench.succeed({
+    checkout: alpineWith(
+      'RUN cd /boot && release=$(ls /lib/modules) && mv vmlinuz-virt vmlinuz-$release && mv initramfs-virt initrd.img-$release' +
+        ' && cp vmlinuz-$release vmlinuz-5.10.0-9-cloud-amd64 && cp initrd.img-$release initrd.img-5.10.0-9-cloud-amd64'
+    ),
+    inputs: { name: 'kernels', formats: 'raw', 'upload-artifact': 'false' }
+  })
+  const newest = run.outputs['kernel-version'] ?? ''
+  expect(newest).toMatch(/^6\./)
+  expect(run.log).toMatch(/^Older kernel, in the boot menu: 5\.10\.0-9-cloud-amd64/m)
+  const console = readFileSync(run.outputs['serial-log'] ?? '', 'latin1')
+  expect(console).toContain(`BOOT_IMAGE=/boot/vmlinuz-${newest}`)
+  // As the menu itself shows it on the serial line.
+  expect(console).toContain('Linux 5.10.0-9-cloud-amd64')
+  inImage(run.outputs.image ?? '', at => {
+    const config = asRoot('cat', join(at, 'boot/extlinux/syslinux.cfg'))
+    expect(config.match(/^ {2}(?:LINUX|INITRD) .*$/gm)).toEqual([
+      `  LINUX /boot/vmlinuz-${newest}`,
+      `  INITRD /boot/initrd.img-${newest}`,
+      '  LINUX /boot/vmlinuz-5.10.0-9-cloud-amd64',
+      '  INITRD /boot/initrd.img-5.10.0-9-cloud-amd64'
+    ])
+  })
+})
+
+test('a kernel without an initrd boots from a disk whose driver is built in', async () => {
+  const run = await bench.succeed({
+    checkout: alpineWith('RUN rm /boot/initramfs-virt'),
+    inputs: { name: 'no-initrd', formats: 'raw', 'upload-artifact': 'false' }
+  })
+  expect(run.log).toMatch(/^Initrd: none$/m)
+  // Of the disk drivers, Debian's cloud kernel has that of NVMe built in.
+  expect(run.log).toContain("The kernel has no driver for a virtio disk: the boot check's disk is on nvme.")
+  expect(readFileSync(run.outputs['serial-log'] ?? '', 'latin1')).toMatch(
+    /Kernel command line: .* root=PARTUUID=[0-9a-f]{8}-01 rootfstype=ext4 rw rootwait /
+  )
+})
+
+test('a kernel without an initrd, whose drivers are modules, is refused with the reason', async () => {
+  const { title, message } = await bench.fail({
+    // As in a kernel that has NVMe as a module.
+    checkout: alpineWith('RUN rm /boot/initramfs-virt && sed -i /nvme/d /lib/modules/*/modules.builtin'),
+    inputs: { 'install-system': 'never', 'boot-test': 'false', 'upload-artifact': 'false' }
+  })
+  expect(title).toBe('Not a bootable system')
+  expect(message).toMatch(
+    /^The kernel 6\.1\.0-\d+-cloud-amd64 \(\/boot\/vmlinuz-virt\) has no initrd, and no driver built in for any disk \(virtio, sata, nvme, scsi\)\.\nThe image is Alpine Linux v3\.20; set install-system to auto, or add to the Dockerfile:\nRUN apk add --no-cache mkinitfs && /
+  )
+})
