@@ -5171,7 +5171,7 @@ var alpine = {
       { name: "busybox-mdev-openrc", since: "3.17" },
       { name: "busybox-initscripts", until: "3.17" }
     ],
-    network: [{ name: "busybox" }],
+    network: [{ name: "busybox" }, { name: "openrc", init: "openrc" }],
     login: [{ name: "busybox" }],
     sudo: [{ name: "doas" }],
     ssh: [{ name: "openssh" }]
@@ -5448,7 +5448,7 @@ WantedBy=multi-user.target
 var INTERFACES = "etc/network/interfaces";
 var NETWORK_TEXTS = [INTERFACES, "etc/inittab", "etc/init.d/rcS"];
 function planNetwork(draft, facts) {
-  const client = facts.network === "none" ? null : chooseClient(draft, facts);
+  const client = facts.network === "none" ? null : chooseClient(draft, facts.init.system);
   if (client !== null && !isConfigured(draft, client)) configure(draft, facts, client);
   if (client !== null) start(draft, facts, client);
   if (facts.network === "dhcp" && client === null) draft.warn(noClient(facts));
@@ -5474,13 +5474,15 @@ function hasIfupdown(draft) {
   const isDebians = ["usr/lib/ifupdown", "lib/ifupdown"].some((folder) => draft.kind(folder) === "d");
   return ifup !== null && isDebians && !isBusybox(draft, ifup);
 }
-function chooseClient(draft, { init }) {
+function chooseClient(draft, system) {
   const canIfupdown = hasIfupdown(draft) && dhcpProgram(draft) !== null;
-  switch (init.system) {
+  switch (system) {
     case "systemd":
       if (findProgram(draft, "netplan") !== null) return "netplan";
       if (isUsable(draft, "NetworkManager.service")) return "NetworkManager";
       if (isEnabled(draft, "systemd-networkd.service")) return "networkd";
+      if (isEnabled(draft, "connman.service")) return "connman";
+      if (isEnabled(draft, "wicked.service")) return "wicked";
       if (isEnabled(draft, "dhcpcd.service")) return "dhcpcd";
       if (canIfupdown && isUsable(draft, "networking.service")) return "ifupdown";
       if (isUsable(draft, "systemd-networkd.service")) return "networkd";
@@ -6445,23 +6447,6 @@ function fullVersion(index, version) {
   return all.length === 1 ? all[0] ?? version : version;
 }
 
-// src/distro/network.ts
-var FOLDERS2 = ["usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin"];
-var hasProgram = (index, name) => FOLDERS2.some((folder) => index.kind(`${folder}/${name}`) === "f");
-function findNetworkClient(index, init) {
-  const has = (...names) => names.every((name) => hasProgram(index, name));
-  const networkd = ["usr/lib/systemd/systemd-networkd", "lib/systemd/systemd-networkd"].some(
-    (path) => index.kind(path) === "f"
-  );
-  if (init === "systemd" && networkd) return "systemd-networkd";
-  if (has("NetworkManager")) return "NetworkManager";
-  if (has("connmand")) return "connman";
-  const client = ["dhclient", "dhcpcd", "udhcpc"].find((name) => has(name));
-  if (client === void 0) return null;
-  if (has("ifup")) return `ifupdown with ${client}`;
-  return client === "dhcpcd" || client === "udhcpc" && init !== "systemd" ? client : null;
-}
-
 // src/distro/os-release.ts
 async function readDistribution(container) {
   for (const path of ["etc/os-release", "usr/lib/os-release"]) {
@@ -6503,7 +6488,8 @@ async function surveySystem(container, image, wishes) {
   await checkArchitecture(container, image, init);
   const kernels = findKernels(index);
   const initSystem = init?.system ?? family?.init ?? "other";
-  const networkClient = findNetworkClient(index, initSystem);
+  const draft = new Draft(index, /* @__PURE__ */ new Map());
+  const networkClient = chooseClient(draft, initSystem);
   const lacks = [];
   const [newest] = kernels;
   if (newest === void 0) {
@@ -6530,15 +6516,13 @@ async function surveySystem(container, image, wishes) {
   else if (openrc) lacks.push({ part: "init", why: "/etc/inittab starts /sbin/openrc, which is not there." });
   if (wishes.network === "dhcp" && networkClient === null)
     lacks.push({ part: "network", why: `No DHCP client that starts under ${initSystem}.` });
-  const login2 = [["agetty", "getty", "mingetty"], ["login"]].filter(
-    (names) => !names.some((name) => hasProgram(index, name))
-  );
+  const login2 = [["agetty", "getty"], ["login"]].filter((names) => findProgram(draft, ...names) === null);
   if (login2.length > 0)
     lacks.push({
       part: "login",
       why: `No login prompt: no ${login2.map((names) => names[0]).join(" and no ")}.`
     });
-  if (wishes.user !== null && !["doas", "sudo"].some((name) => hasProgram(index, name)))
+  if (wishes.user !== null && findProgram(draft, "doas", "sudo") === null)
     lacks.push({ part: "sudo", why: `Nothing gives ${wishes.user} the rights of root: no sudo, no doas.` });
   return {
     distribution,
