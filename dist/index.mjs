@@ -4455,45 +4455,45 @@ var NEEDED_WANTS = [
   ["multi-user.target", ["getty.target", "systemd-logind.service", "systemd-user-sessions.service"]]
 ];
 function planUnits(draft) {
-  for (const unit of NEEDED_UNITS) {
-    if (isMasked(draft, unit)) draft.remove(`${SETTINGS}/${unit}`);
+  for (const unit2 of NEEDED_UNITS) {
+    if (isMasked(draft, unit2)) draft.remove(`${SETTINGS}/${unit2}`);
   }
   for (const [target, units] of NEEDED_WANTS) {
-    for (const unit of units) {
+    for (const unit2 of units) {
       const isWanted = [SETTINGS, ...UNIT_FOLDERS].some(
-        (folder) => draft.entry(`${folder}/${target}.wants/${unit}`) !== null
+        (folder) => draft.entry(`${folder}/${target}.wants/${unit2}`) !== null
       );
-      if (!isWanted) link(draft, unit, target);
+      if (!isWanted) link(draft, unit2, target);
     }
   }
 }
-var hasUnit = (draft, unit) => unitPath(draft, unit) !== null;
-function isMasked(draft, unit) {
-  const entry = draft.entry(`${SETTINGS}/${unit}`);
+var hasUnit = (draft, unit2) => unitPath(draft, unit2) !== null;
+function isMasked(draft, unit2) {
+  const entry = draft.entry(`${SETTINGS}/${unit2}`);
   return entry?.kind === "l" && entry.link === "/dev/null" || entry?.kind === "f" && entry.size === 0;
 }
-var isUsable = (draft, unit) => hasUnit(draft, unit) && !isMasked(draft, unit);
-function isEnabled(draft, unit) {
-  if (!isUsable(draft, unit)) return false;
+var isUsable = (draft, unit2) => hasUnit(draft, unit2) && !isMasked(draft, unit2);
+function isEnabled(draft, unit2) {
+  if (!isUsable(draft, unit2)) return false;
   return [SETTINGS, ...UNIT_FOLDERS].some(
-    (folder) => draft.list(folder).some((name) => /\.(wants|requires)$/.test(name) && draft.entry(`${folder}/${name}/${unit}`) !== null)
+    (folder) => draft.list(folder).some((name) => /\.(wants|requires)$/.test(name) && draft.entry(`${folder}/${name}/${unit2}`) !== null)
   );
 }
-function enable(draft, unit, target, aliases = []) {
-  if (isEnabled(draft, unit)) return;
-  link(draft, unit, target);
-  const path = unitPath(draft, unit);
+function enable(draft, unit2, target, aliases = []) {
+  if (isEnabled(draft, unit2)) return;
+  link(draft, unit2, target);
+  const path = unitPath(draft, unit2);
   for (const alias of aliases) {
     if (path !== null && draft.entry(`${SETTINGS}/${alias}`) === null)
       draft.link(`${SETTINGS}/${alias}`, `/${path}`);
   }
 }
-function link(draft, unit, target) {
-  const path = unitPath(draft, unit);
-  if (path !== null) draft.link(`${SETTINGS}/${target}.wants/${unit}`, `/${path}`);
+function link(draft, unit2, target) {
+  const path = unitPath(draft, unit2);
+  if (path !== null) draft.link(`${SETTINGS}/${target}.wants/${unit2}`, `/${path}`);
 }
-function unitPath(draft, unit) {
-  const file = unit.replace(/@[^.]+\./, "@.");
+function unitPath(draft, unit2) {
+  const file = unit2.replace(/@[^.]+\./, "@.");
   const folder = [SETTINGS, ...UNIT_FOLDERS].find((folder2) => {
     const entry = draft.entry(`${folder2}/${file}`);
     return entry?.kind === "f" && (folder2 !== SETTINGS || entry.size > 0);
@@ -4691,6 +4691,398 @@ var Draft = class {
 };
 var isRegular = (what) => what?.kind === "f" || what?.kind === "file";
 
+// src/machine/entrypoint.ts
+import { posix as posix2 } from "node:path";
+
+// src/machine/service/script.ts
+var quoteWord = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
+var BIN_FOLDERS = ["usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin"];
+function findTool(index, name, realName) {
+  for (const folder of BIN_FOLDERS) {
+    const real = index.resolve(`${folder}/${name}`);
+    if (real === null || index.entry(real)?.kind !== "f") continue;
+    if (realName.test(real.split("/").pop() ?? "")) return `/${folder}/${name}`;
+  }
+  return null;
+}
+function switchUser(index, { uid, gid, groups, loginName }) {
+  if (uid === 0 && gid === 0) return "";
+  const setpriv = findTool(index, "setpriv", /^setpriv$/);
+  if (setpriv) return `${setpriv} --reuid ${uid} --regid ${gid} --groups ${groups.join(",")} -- `;
+  const chpst = findTool(index, "chpst", /^chpst$/);
+  if (chpst) return `${chpst} -u :${[uid, gid, ...groups.filter((group) => group !== gid)].join(":")} `;
+  const gosu = findTool(index, "gosu", /^gosu/) ?? findTool(index, "su-exec", /^su-exec/);
+  if (gosu && groups.length === 1) return `${gosu} ${uid}:${gid} `;
+  if (gosu && loginName !== null) return `${gosu} ${quoteWord(loginName)} `;
+  const su = findTool(index, "su", /^(busybox|bbsuid)/);
+  if (su && loginName !== null) return `${su} -s /bin/sh -c 'exec "$@"' -- ${quoteWord(loginName)} sh `;
+  throw new ActionError(
+    `The image's process runs as user ${uid} with group ${gid}, but the image has no program that can start it so: looked for setpriv of util-linux, chpst, gosu and su-exec` + (su ? ", and su needs a user of that name and group in /etc/passwd. " : ", and su of BusyBox. ") + "Add to the Dockerfile RUN apk add --no-cache setpriv on Alpine, or install util-linux.",
+    "No service to run"
+  );
+}
+function entrypointScript(index, process2, folders, lowestPort) {
+  const { argv, env, identity, workingDir } = process2;
+  const { uid, gid } = identity;
+  const envTool = findTool(index, "env", /./);
+  if (envTool === null) {
+    throw new ActionError(
+      "The image has no program env, which gives the service its environment. Install coreutils or busybox in the Dockerfile.",
+      "No service to run"
+    );
+  }
+  if (argv[0]?.includes("=")) {
+    throw new ActionError(
+      `The image's ENTRYPOINT or CMD begins with ${JSON.stringify(argv[0])}: a program whose path holds "=" cannot be started by env. Give it another name in the Dockerfile.`,
+      "No service to run"
+    );
+  }
+  const variables = [...env].map(
+    ([name, value]) => value === null ? `${quoteWord(`${name}=`)}"$hostname"` : quoteWord(`${name}=${value}`)
+  );
+  return `${[
+    "#!/bin/sh",
+    "# Becomes the image's ENTRYPOINT and CMD with the user, folder and environment that Docker gives them.",
+    "# Made by docker-to-disk.",
+    "umask 022",
+    ...folders.map(makeFolder),
+    ...lowestPort !== null && lowestPort < 1024 && uid !== 0 ? [
+      "# In a container any user may serve on any port.",
+      `echo ${lowestPort} >/proc/sys/net/ipv4/ip_unprivileged_port_start`
+    ] : [],
+    "# The output is a pipe of the user's, as in Docker: a socket or the console could not be opened as /dev/stdout.",
+    "pipe=/run/docker-to-disk-entrypoint.pipe",
+    'rm -f "$pipe"',
+    `if mkfifo -m 600 "$pipe" && chown ${uid}:${gid} "$pipe"; then`,
+    '  (cat "$pipe" &)',
+    '  exec >"$pipe" 2>&1',
+    '  rm -f "$pipe"',
+    "fi",
+    "read -r hostname </proc/sys/kernel/hostname",
+    `cd ${quoteWord(workingDir)} || exit`,
+    `exec ${switchUser(index, identity)}${[`${envTool} -i --`, ...variables, ...argv.map(quoteWord)].join(" \\\n  ")}`
+  ].join("\n")}
+`;
+}
+var makeFolder = ({ path, mode, uid, gid }) => {
+  const word = quoteWord(`/${path}`);
+  return `[ -d ${word} ] || { mkdir -p ${word} && chown ${uid}:${gid} ${word} && chmod ${mode.toString(8)} ${word}; }`;
+};
+var VOLATILE = /^(run|tmp|dev\/shm)(\/|$)/;
+function volatileFolders(index, wanted) {
+  const folders = /* @__PURE__ */ new Map();
+  const add = (path) => {
+    const { mode, uid, gid } = index.entry(path) ?? { mode: 493, uid: 0, gid: 0 };
+    folders.set(path, { path, mode, uid, gid });
+  };
+  const walk = (folder) => {
+    for (const name of index.list(folder)) {
+      const path = `${folder}/${name}`;
+      if (index.entry(path)?.kind !== "d" || !isExact(path)) continue;
+      add(path);
+      walk(path);
+    }
+  };
+  if (index.entry("run")?.kind === "d") walk("run");
+  for (const path of wanted.map((path2) => index.resolve(path2) ?? path2)) {
+    if (VOLATILE.test(path) && path.includes("/") && !folders.has(path)) add(path);
+  }
+  return [...folders.values()];
+}
+
+// src/machine/service/inits.ts
+var SERVICE = "docker-to-disk-entrypoint";
+var FOLDER = "usr/lib/docker-to-disk";
+var ENTRYPOINT = `${FOLDER}/entrypoint`;
+var SUPERVISE = `${FOLDER}/supervise`;
+function planSupervision(draft, { init, network: network2 }, stopSignal) {
+  const script = (path, text) => draft.write(path, text, { mode: 493, uid: 0, gid: 0 });
+  switch (init.system) {
+    case "systemd":
+      draft.write(`etc/systemd/system/${SERVICE}.service`, unit(network2, stopSignal), { mode: 420 });
+      draft.link(`etc/systemd/system/multi-user.target.wants/${SERVICE}.service`, `../${SERVICE}.service`);
+      return;
+    case "openrc": {
+      const path = ["sbin", "usr/bin", "usr/sbin"].find((folder) => draft.kind(`${folder}/openrc-run`) === "f");
+      script(SUPERVISE, supervise(stopSignal));
+      script(`etc/init.d/${SERVICE}`, openrcScript(path ?? "sbin"));
+      draft.link(`etc/runlevels/default/${SERVICE}`, `/etc/init.d/${SERVICE}`);
+      return;
+    }
+    case "runit": {
+      for (const [name, text] of Object.entries(runitScripts(stopSignal)))
+        script(`etc/sv/${SERVICE}/${name}`, text);
+      const runlevel = "etc/runit/runsvdir/default";
+      draft.link(
+        `${draft.kind(runlevel) === "d" ? runlevel : "etc/service"}/${SERVICE}`,
+        `/etc/sv/${SERVICE}`
+      );
+      return;
+    }
+    case "sysvinit":
+    case "busybox":
+      script(SUPERVISE, supervise(stopSignal));
+      planInittab2(draft, init.system);
+      return;
+    default:
+      throw new ActionError(
+        `Input entrypoint-service is true, but the image's init /${init.program} is none that starts services: looked for systemd, OpenRC, SysV init, runit and BusyBox init. Install one in the Dockerfile, or leave the input out.`,
+        "No service to run"
+      );
+  }
+}
+var unit = (network2, stopSignal) => `[Unit]
+Description=ENTRYPOINT and CMD of the container image
+${network2 === "dhcp" ? "Wants=network-online.target\n" : ""}After=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+ExecStart=/${ENTRYPOINT}
+# Lets what was written last reach the journal.
+ExecStopPost=/bin/sleep 0.2
+SyslogIdentifier=${SERVICE}
+StandardOutput=journal+console
+StandardError=journal+console
+IgnoreSIGPIPE=no
+KillMode=mixed
+KillSignal=${stopSignal}
+TimeoutStopSec=10
+Restart=on-failure
+RestartForceExitStatus=SIGHUP SIGINT SIGPIPE SIGTERM
+RestartSec=1
+
+[Install]
+WantedBy=multi-user.target
+`;
+var TO_CONSOLE = `if (: >/dev/console) 2>/dev/null; then
+  exec </dev/null >/dev/console 2>&1
+fi
+`;
+var supervise = (stopSignal) => `#!/bin/sh
+# Runs the image's process, again after a failure; with the argument "stop" ends it. Made by docker-to-disk.
+supervisor=/run/${SERVICE}.supervisor.pid
+process=/run/${SERVICE}.pid
+if [ "$1" = stop ]; then
+  # First what would start it again.
+  read -r pid <"$supervisor" && kill "$pid"
+  if read -r pid <"$process" && kill -${stopSignal} "$pid"; then
+    seconds=0
+    while [ "$seconds" -lt 10 ] && kill -0 "$pid"; do
+      sleep 1
+      seconds=$((seconds + 1))
+    done
+    kill -9 "$pid"
+  fi
+  rm -f "$supervisor" "$process"
+  exit 0
+fi 2>/dev/null
+${TO_CONSOLE}rm -f "$process"
+echo $$ >"$supervisor"
+until /bin/sh -c 'echo $$ >"$0"; exec /${ENTRYPOINT}' "$process"; do
+  echo "${SERVICE}: ended with status $?, starts again"
+  rm -f "$process"
+  sleep 1
+done
+rm -f "$supervisor" "$process"
+`;
+var openrcScript = (folder) => `#!/${folder}/openrc-run
+# Made by docker-to-disk.
+description="ENTRYPOINT and CMD of the container image"
+command=/${SUPERVISE}
+command_background=yes
+pidfile=/run/${SERVICE}.supervisor.pid
+
+depend() {
+	use net logger
+	after localmount bootmisc
+}
+
+stop() {
+	ebegin "Stopping \${RC_SVCNAME}"
+	/${SUPERVISE} stop
+	eend $?
+}
+`;
+var runitScripts = (stopSignal) => ({
+  run: `#!/bin/sh
+${TO_CONSOLE}exec /${ENTRYPOINT}
+`,
+  finish: '#!/bin/sh\n# Starts again after a failure only.\n[ "$1" -ne 0 ] || printf d >supervise/control\n',
+  "control/t": `#!/bin/sh
+read -r pid <supervise/pid && kill -${stopSignal} "$pid"
+`
+});
+var BUSYBOX_INITTAB = `::sysinit:/etc/init.d/rcS
+::askfirst:-/bin/sh
+tty2::askfirst:-/bin/sh
+tty3::askfirst:-/bin/sh
+tty4::askfirst:-/bin/sh
+::ctrlaltdel:/sbin/reboot
+::shutdown:/sbin/swapoff -a
+::shutdown:/bin/umount -a -r
+::restart:/sbin/init
+`;
+function planInittab2(draft, system) {
+  const present = draft.text("etc/inittab") ?? (system === "busybox" ? BUSYBOX_INITTAB : "");
+  const setsid = findTool(draft.index, "setsid", /./);
+  const start2 = `${setsid === null ? "" : `${setsid} `}/${SUPERVISE}`;
+  const lines = system === "busybox" ? `::shutdown:/${SUPERVISE} stop
+::once:${start2}
+` : `d2d0:016:wait:/${SUPERVISE} stop
+`;
+  const last = system === "busybox" ? "" : `d2d1:2345:once:${start2}
+`;
+  const gap = present === "" || present.endsWith("\n") ? "" : "\n";
+  draft.write("etc/inittab", `${lines}${present}${gap}${last}`);
+}
+
+// src/machine/service/process.ts
+import { posix } from "node:path";
+var DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+var LARGEST_ID = 2 ** 31 - 1;
+var SIGTERM = 15;
+var TITLE = "No service to run";
+function dockerProcess(config, passwd, group) {
+  const argv = [...config.entrypoint, ...config.cmd];
+  if (argv.length === 0) {
+    throw new ActionError(
+      'Input entrypoint-service is true, but the image has neither ENTRYPOINT nor CMD. Add one to the Dockerfile, such as CMD ["/usr/local/bin/server"], or leave the input out.',
+      TITLE
+    );
+  }
+  const users = parseUsers(passwd);
+  const identity = identityOf(config.user, users, parseGroups(group));
+  return {
+    argv,
+    env: environment(config.env, users.find(({ uid }) => uid === identity.uid)?.home ?? "/"),
+    identity,
+    workingDir: posix.resolve("/", config.workingDir),
+    stopSignal: signalNumber(config.stopSignal)
+  };
+}
+function environment(given, home) {
+  const env = /* @__PURE__ */ new Map([
+    ["PATH", DEFAULT_PATH],
+    ["HOSTNAME", null]
+  ]);
+  for (const assignment of given) {
+    const equals = assignment.indexOf("=");
+    const name = equals < 0 ? assignment : assignment.slice(0, equals);
+    if (equals < 0) env.delete(name);
+    else if (equals > 0) env.set(name, assignment.slice(equals + 1));
+  }
+  if (!env.get("HOME")) env.set("HOME", home);
+  return env;
+}
+var fieldsOf = (text) => text.split("\n").map((line) => line.trim()).filter((line) => line !== "").map((line) => line.split(":"));
+var parseUsers = (passwd) => fieldsOf(passwd).map(([name = "", , uid, gid, , home = ""]) => ({
+  name,
+  uid: Number(uid),
+  gid: Number(gid),
+  home
+}));
+var parseGroups = (group) => fieldsOf(group).map(([name = "", , gid, members = ""]) => ({
+  name,
+  gid: Number(gid),
+  members: members.split(",")
+}));
+function identityOf(spec, users, groups) {
+  const [userPart = "", groupPart = ""] = spec.split(":");
+  const refuse2 = (kind, name, file, advice2) => {
+    throw new ActionError(
+      `The image's USER is ${JSON.stringify(spec)}, but the image has no ${kind} ${JSON.stringify(name)}: /${file} does not name one. Add it in the Dockerfile, such as RUN ${advice2} ${name}, or give its number.`,
+      TITLE
+    );
+  };
+  const number = (text, fallback) => {
+    if (!/^\d+$/.test(text) || Number(text) > LARGEST_ID) fallback();
+    return Number(text);
+  };
+  const user = users.find(
+    ({ name, uid: uid2 }) => /^\d*$/.test(userPart) ? uid2 === Number(userPart) : name === userPart
+  );
+  const uid = user?.uid ?? (userPart === "" ? 0 : number(userPart, () => refuse2("user", userPart, "etc/passwd", "useradd")));
+  if (groupPart !== "") {
+    const named = /^\d+$/.test(groupPart) ? void 0 : groups.find(({ name }) => name === groupPart);
+    const gid2 = named?.gid ?? number(groupPart, () => refuse2("group", groupPart, "etc/group", "groupadd"));
+    return { uid, gid: gid2, groups: [gid2], loginName: null };
+  }
+  const gid = user?.gid ?? 0;
+  const further = user ? groups.filter(({ members }) => members.includes(user.name)).map((g) => g.gid) : [];
+  const isFirst = users.find(({ name }) => name === user?.name) === user;
+  return {
+    uid,
+    gid,
+    groups: [.../* @__PURE__ */ new Set([gid, ...further])],
+    loginName: isFirst ? user?.name ?? null : null
+  };
+}
+var SIGNALS = Object.fromEntries(
+  "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS".split(" ").map((name, i) => [name, i + 1]).concat([
+    ["IOT", 6],
+    ["CLD", 17],
+    ["POLL", 29],
+    ["RTMIN", 34],
+    ["RTMAX", 64]
+  ])
+);
+function signalNumber(name) {
+  const upper = name.trim().toUpperCase().replace(/^SIG/, "");
+  const [, base = upper, sign, offset] = /^(RTMIN|RTMAX)([+-])(\d+)$/.exec(upper) ?? [];
+  const first = /^\d+$/.test(base) ? Number(base) : SIGNALS[base];
+  const number = (first ?? 0) + (offset === void 0 ? 0 : Number(`${sign}${offset}`));
+  return number >= 1 && number <= 64 ? number : SIGTERM;
+}
+function findProgram2(index, { argv: [program = ""], env, workingDir }) {
+  const from = (folder) => folder.startsWith("/") ? folder : `${workingDir.replace(/\/$/, "")}/${folder}`;
+  const places = program.includes("/") ? [from(program)] : (env.get("PATH") ?? "").split(":").map((folder) => `${from(folder)}/${program}`);
+  const files = places.filter((place) => program !== "" && index.kind(place) === "f");
+  for (const file of files) {
+    const real = index.resolve(file) ?? "";
+    if (((index.entry(real)?.mode ?? 0) & 73) !== 0) return real;
+  }
+  throw new ActionError(
+    `The image's ENTRYPOINT or CMD begins with ${JSON.stringify(program)}, ` + (files.length > 0 ? `but ${files[0]} is not executable. Add RUN chmod +x ${files[0]} to the Dockerfile.` : `but there is no such program in the image: looked for ${places.join(", ")}. Install it in the Dockerfile, or correct the instruction.`),
+    TITLE
+  );
+}
+
+// src/machine/entrypoint.ts
+var ENTRYPOINT_TEXTS = ["etc/passwd", "etc/group", "etc/inittab"];
+function planEntrypoint(draft, facts) {
+  const { service } = facts;
+  if (service === null) return;
+  const { index } = draft;
+  const process2 = dockerProcess(service, utf8(draft.text("etc/passwd")), utf8(draft.text("etc/group")));
+  checkProgram(draft, facts, process2);
+  const wanted = [process2.workingDir, ...service.volumes].map((path) => posix2.resolve("/", path).slice(1)).filter((path) => path !== "");
+  for (const path of wanted) if (draft.kind(path) === null) draft.folder(path);
+  const ports = service.exposedPorts.map((port) => Number.parseInt(port, 10)).filter((port) => port > 0);
+  const lowestPort = ports.length > 0 ? Math.min(...ports) : null;
+  const text = entrypointScript(index, process2, volatileFolders(index, wanted), lowestPort);
+  draft.write(ENTRYPOINT, Buffer.from(text), { mode: 448, uid: 0, gid: 0 });
+  planSupervision(draft, facts, process2.stopSignal);
+}
+var SHELL = /^(?:a|ba|da|z)?sh$/;
+function checkProgram(draft, { init }, process2) {
+  const [program = "", ...args] = process2.argv;
+  const name = program.split("/").pop() ?? "";
+  const real = findProgram2(draft.index, process2);
+  if (real === init.program && (name === "init" || !real.endsWith("busybox"))) {
+    throw new ActionError(
+      `Input entrypoint-service is true, but the image's ENTRYPOINT or CMD is ${program}, the init that the machine starts with anyway. Name the program to serve in the Dockerfile, or leave the input out.`,
+      "No service to run"
+    );
+  }
+  if (args.length === 0 && SHELL.test(name)) {
+    draft.warn(
+      `The service of entrypoint-service is just the shell ${program}, which ends as soon as it starts. The CMD is probably that of the base image: add one to the Dockerfile.`
+    );
+  }
+}
+var utf8 = (text) => Buffer.from(text ?? "", "latin1").toString();
+
 // src/machine/identity.ts
 var IDENTITY_TEXTS = ["etc/fstab", "usr/sbin/policy-rc.d"];
 function planIdentity(draft, { hostname, rootMount, init }) {
@@ -4779,7 +5171,7 @@ var alpine = {
       { name: "busybox-mdev-openrc", since: "3.17" },
       { name: "busybox-initscripts", until: "3.17" }
     ],
-    network: [{ name: "busybox" }],
+    network: [{ name: "busybox" }, { name: "openrc", init: "openrc" }],
     login: [{ name: "busybox" }],
     sudo: [{ name: "doas" }],
     ssh: [{ name: "openssh" }]
@@ -5056,7 +5448,7 @@ WantedBy=multi-user.target
 var INTERFACES = "etc/network/interfaces";
 var NETWORK_TEXTS = [INTERFACES, "etc/inittab", "etc/init.d/rcS"];
 function planNetwork(draft, facts) {
-  const client = facts.network === "none" ? null : chooseClient(draft, facts);
+  const client = facts.network === "none" ? null : chooseClient(draft, facts.init.system);
   if (client !== null && !isConfigured(draft, client)) configure(draft, facts, client);
   if (client !== null) start(draft, facts, client);
   if (facts.network === "dhcp" && client === null) draft.warn(noClient(facts));
@@ -5082,13 +5474,15 @@ function hasIfupdown(draft) {
   const isDebians = ["usr/lib/ifupdown", "lib/ifupdown"].some((folder) => draft.kind(folder) === "d");
   return ifup !== null && isDebians && !isBusybox(draft, ifup);
 }
-function chooseClient(draft, { init }) {
+function chooseClient(draft, system) {
   const canIfupdown = hasIfupdown(draft) && dhcpProgram(draft) !== null;
-  switch (init.system) {
+  switch (system) {
     case "systemd":
       if (findProgram(draft, "netplan") !== null) return "netplan";
       if (isUsable(draft, "NetworkManager.service")) return "NetworkManager";
       if (isEnabled(draft, "systemd-networkd.service")) return "networkd";
+      if (isEnabled(draft, "connman.service")) return "connman";
+      if (isEnabled(draft, "wicked.service")) return "wicked";
       if (isEnabled(draft, "dhcpcd.service")) return "dhcpcd";
       if (canIfupdown && isUsable(draft, "networking.service")) return "ifupdown";
       if (isUsable(draft, "systemd-networkd.service")) return "networkd";
@@ -5215,8 +5609,8 @@ function start(draft, { init }, client) {
   }
 }
 function startUnit(draft, client) {
-  const enableUsable = (unit, target, aliases = []) => {
-    if (isUsable(draft, unit)) enable(draft, unit, target, aliases);
+  const enableUsable = (unit2, target, aliases = []) => {
+    if (isUsable(draft, unit2)) enable(draft, unit2, target, aliases);
   };
   switch (client) {
     case "NetworkManager":
@@ -5340,11 +5734,11 @@ function startsAtBoot(draft, system, { services }) {
 function enable2(draft, system, { services }) {
   if (system === "systemd") {
     for (const service of services) {
-      const unit = `${service}.service`;
-      const folder = SYSTEMD_UNITS.find((candidate) => draft.kind(`${candidate}/${unit}`) === "f");
-      const isMasked2 = draft.entry(`etc/systemd/system/${unit}`)?.link === "/dev/null";
+      const unit2 = `${service}.service`;
+      const folder = SYSTEMD_UNITS.find((candidate) => draft.kind(`${candidate}/${unit2}`) === "f");
+      const isMasked2 = draft.entry(`etc/systemd/system/${unit2}`)?.link === "/dev/null";
       if (folder === void 0 || isMasked2) continue;
-      draft.link(`etc/systemd/system/multi-user.target.wants/${unit}`, `/${folder}/${unit}`);
+      draft.link(`etc/systemd/system/multi-user.target.wants/${unit2}`, `/${folder}/${unit2}`);
       return true;
     }
   }
@@ -5438,10 +5832,10 @@ function planKeygen(draft, system) {
   switch (system) {
     case "systemd": {
       const units = SYSTEMD_UNITS.flatMap((folder) => draft.list(folder));
-      if (units.some((unit2) => /^(sshd-keygen@|sshdgenkeys)\.service$/.test(unit2))) return true;
-      const unit = "ssh-host-keys.service";
-      draft.write(`etc/systemd/system/${unit}`, KEYGEN_UNIT);
-      draft.link(`etc/systemd/system/multi-user.target.wants/${unit}`, `../${unit}`);
+      if (units.some((unit3) => /^(sshd-keygen@|sshdgenkeys)\.service$/.test(unit3))) return true;
+      const unit2 = "ssh-host-keys.service";
+      draft.write(`etc/systemd/system/${unit2}`, KEYGEN_UNIT);
+      draft.link(`etc/systemd/system/multi-user.target.wants/${unit2}`, `../${unit2}`);
       return true;
     }
     case "openrc": {
@@ -5710,7 +6104,8 @@ var MACHINE_TEXTS = [
   ...NETWORK_TEXTS,
   ...SELINUX_TEXTS,
   ...USERS_TEXTS,
-  ...SSH_TEXTS
+  ...SSH_TEXTS,
+  ...ENTRYPOINT_TEXTS
 ];
 function planMachine(draft, facts) {
   planIdentity(draft, facts);
@@ -5719,6 +6114,7 @@ function planMachine(draft, facts) {
   planSelinux(draft);
   planUsers(draft, facts);
   planSsh(draft, facts);
+  planEntrypoint(draft, facts);
 }
 async function draftMachine(container, facts) {
   const texts = await readTexts(container, MACHINE_TEXTS);
@@ -5832,6 +6228,7 @@ function summaryMarkdown(report, artifacts) {
       ["Kernel", report.kernels.map(cell).join(", ")],
       ["Init", cell(report.init)],
       ["Added to the image", report.added.length === 0 ? "nothing" : cell(report.added.join(" "))],
+      ...serviceRows(report.service),
       ["Disk", `${formatBytes(disk.sizeBytes)}, MBR, disk id ${disk.diskId}`],
       ...checks.length > 0 ? checks : [["Boot check", "skipped (boot-test: false)"]]
     ]
@@ -5881,6 +6278,16 @@ function summaryMarkdown(report, artifacts) {
     stages
   ].join("\n\n")}
 `;
+}
+function serviceRows(service) {
+  if (service === null) return [];
+  const { command, exposedPorts, volumes } = service;
+  const list = (values) => values.map(markdownCell).join(", ");
+  return [
+    ["Service", markdownCell(quoteArgv(command))],
+    ...exposedPorts.length > 0 ? [["Exposed ports", list(exposedPorts)]] : [],
+    ...volumes.length > 0 ? [["Volumes", list(volumes)]] : []
+  ];
 }
 function instructions(report) {
   const commands = [];
@@ -6040,23 +6447,6 @@ function fullVersion(index, version) {
   return all.length === 1 ? all[0] ?? version : version;
 }
 
-// src/distro/network.ts
-var FOLDERS2 = ["usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin"];
-var hasProgram = (index, name) => FOLDERS2.some((folder) => index.kind(`${folder}/${name}`) === "f");
-function findNetworkClient(index, init) {
-  const has = (...names) => names.every((name) => hasProgram(index, name));
-  const networkd = ["usr/lib/systemd/systemd-networkd", "lib/systemd/systemd-networkd"].some(
-    (path) => index.kind(path) === "f"
-  );
-  if (init === "systemd" && networkd) return "systemd-networkd";
-  if (has("NetworkManager")) return "NetworkManager";
-  if (has("connmand")) return "connman";
-  const client = ["dhclient", "dhcpcd", "udhcpc"].find((name) => has(name));
-  if (client === void 0) return null;
-  if (has("ifup")) return `ifupdown with ${client}`;
-  return client === "dhcpcd" || client === "udhcpc" && init !== "systemd" ? client : null;
-}
-
 // src/distro/os-release.ts
 async function readDistribution(container) {
   for (const path of ["etc/os-release", "usr/lib/os-release"]) {
@@ -6098,7 +6488,8 @@ async function surveySystem(container, image, wishes) {
   await checkArchitecture(container, image, init);
   const kernels = findKernels(index);
   const initSystem = init?.system ?? family?.init ?? "other";
-  const networkClient = findNetworkClient(index, initSystem);
+  const draft = new Draft(index, /* @__PURE__ */ new Map());
+  const networkClient = chooseClient(draft, initSystem);
   const lacks = [];
   const [newest] = kernels;
   if (newest === void 0) {
@@ -6125,15 +6516,13 @@ async function surveySystem(container, image, wishes) {
   else if (openrc) lacks.push({ part: "init", why: "/etc/inittab starts /sbin/openrc, which is not there." });
   if (wishes.network === "dhcp" && networkClient === null)
     lacks.push({ part: "network", why: `No DHCP client that starts under ${initSystem}.` });
-  const login2 = [["agetty", "getty", "mingetty"], ["login"]].filter(
-    (names) => !names.some((name) => hasProgram(index, name))
-  );
+  const login2 = [["agetty", "getty"], ["login"]].filter((names) => findProgram(draft, ...names) === null);
   if (login2.length > 0)
     lacks.push({
       part: "login",
       why: `No login prompt: no ${login2.map((names) => names[0]).join(" and no ")}.`
     });
-  if (wishes.user !== null && !["doas", "sudo"].some((name) => hasProgram(index, name)))
+  if (wishes.user !== null && findProgram(draft, "doas", "sudo") === null)
     lacks.push({ part: "sudo", why: `Nothing gives ${wishes.user} the rights of root: no sudo, no doas.` });
   return {
     distribution,
@@ -6847,13 +7236,15 @@ async function makeImage(host, undo, inputs) {
     const { survey, addition } = await stages.run("Root filesystem", () => planSystem(run, bare, config));
     const { container, system } = addition === null ? { container: bare, system: requireSystem(survey) } : await stages.run("System", () => completeSystem(run, bare, addition, config));
     await stages.run("Tools", () => tools.finish());
-    const { plan, mounted } = await stages.run("Disk", () => makeDisk(run, container, system, config));
+    const service = inputs.entrypointService ? config : null;
+    const { plan, mounted } = await stages.run("Disk", () => makeDisk(run, container, system, service));
     await stages.run("Boot loader", () => makeBootable(run, container, plan, mounted));
     const made = await stages.run(
       inputs.boot === null ? "Formats" : "Boot check and formats",
       () => checkAndConvert(run, container, system)
     );
-    await publish(run, { image: container.image, system, added: addition?.packages ?? [], plan, ...made });
+    const added = addition?.packages ?? [];
+    await publish(run, { image: container.image, system, added, service, plan, ...made });
   } finally {
     await tools.settled();
   }
@@ -6946,7 +7337,7 @@ async function completeSystem(run, bare, addition, config) {
   logSurvey(survey);
   return { container, system: requireSystem(survey) };
 }
-async function makeDisk(run, container, system, config) {
+async function makeDisk(run, container, system, service) {
   const { host, undo, inputs, workDir, disk } = run;
   const { index } = container;
   const plan = planDisk(index.measure, inputs);
@@ -6965,7 +7356,7 @@ async function makeDisk(run, container, system, config) {
     network: inputs.network,
     user: inputs.user,
     authorizedKeys: inputs.authorizedKeys,
-    service: inputs.entrypointService ? config : null
+    service
   });
   for (const warning2 of draft.warnings) warning(inert(warning2));
   const { edits } = draft;
@@ -7070,7 +7461,7 @@ async function publish(run, made) {
   const checksums = join10(outputDir, "SHA256SUMS");
   const reportPath = join10(outputDir, `${inputs.name}.report.json`);
   const report = () => {
-    const { system, plan, boots } = made;
+    const { system, service, plan, boots } = made;
     const [boot] = boots;
     return {
       name: inputs.name,
@@ -7088,6 +7479,11 @@ async function publish(run, made) {
         evidence: boot?.evidence ?? null,
         checks: boot?.checks ?? [],
         machines: boots
+      },
+      service: service && {
+        command: [...service.entrypoint, ...service.cmd],
+        exposedPorts: service.exposedPorts,
+        volumes: service.volumes
       },
       files: files.map(({ from: _, ...file }) => file),
       stages: stages.times,

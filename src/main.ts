@@ -145,12 +145,14 @@ async function makeImage(host: Host, undo: Undo, inputs: Inputs): Promise<void> 
         ? { container: bare, system: requireSystem(survey) }
         : await stages.run('System', () => completeSystem(run, bare, addition, config))
     await stages.run('Tools', () => tools.finish())
-    const { plan, mounted } = await stages.run('Disk', () => makeDisk(run, container, system, config))
+    const service = inputs.entrypointService ? config : null
+    const { plan, mounted } = await stages.run('Disk', () => makeDisk(run, container, system, service))
     await stages.run('Boot loader', () => makeBootable(run, container, plan, mounted))
     const made = await stages.run(inputs.boot === null ? 'Formats' : 'Boot check and formats', () =>
       checkAndConvert(run, { container, system, plan })
     )
-    await publish(run, { image: container.image, system, added: addition?.packages ?? [], plan, ...made })
+    const added = addition?.packages ?? []
+    await publish(run, { image: container.image, system, added, service, plan, ...made })
   } finally {
     await tools.settled()
   }
@@ -269,7 +271,7 @@ async function makeDisk(
   run: Run,
   container: Container,
   system: System,
-  config: ImageConfig
+  service: ImageConfig | null
 ): Promise<{ plan: DiskPlan; mounted: MountedDisk }> {
   const { host, undo, inputs, workDir, disk } = run
   const { index } = container
@@ -289,7 +291,7 @@ async function makeDisk(
     network: inputs.network,
     user: inputs.user,
     authorizedKeys: inputs.authorizedKeys,
-    service: inputs.entrypointService ? config : null
+    service
   })
   for (const warning of draft.warnings) core.warning(inert(warning))
   const { edits } = draft
@@ -462,6 +464,7 @@ type Made = Readonly<{
   system: System
   /** Packages added to the image. */
   added: readonly string[]
+  service: ImageConfig | null
   plan: DiskPlan
   /** One for each machine of the check; none without one. */
   boots: readonly BootResult[]
@@ -481,7 +484,7 @@ async function publish(run: Run, made: Made): Promise<void> {
   const checksums = join(outputDir, 'SHA256SUMS')
   const reportPath = join(outputDir, `${inputs.name}.report.json`)
   const report = (): Report => {
-    const { system, plan, boots } = made
+    const { system, service, plan, boots } = made
     const [boot] = boots
     return {
       name: inputs.name,
@@ -499,6 +502,11 @@ async function publish(run: Run, made: Made): Promise<void> {
         evidence: boot?.evidence ?? null,
         checks: boot?.checks ?? [],
         machines: boots
+      },
+      service: service && {
+        command: [...service.entrypoint, ...service.cmd],
+        exposedPorts: service.exposedPorts,
+        volumes: service.volumes
       },
       files: files.map(({ from: _, ...file }) => file),
       stages: stages.times,

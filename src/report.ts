@@ -29,6 +29,13 @@ export type Report = Readonly<{
     /** All machines in the order in which they booted; what is above is of the first. */
     machines: readonly BootResult[]
   }>
+  /** The image's process that runs as a service, if one does. */
+  service: Readonly<{
+    command: readonly string[]
+    /** `port/protocol`. */
+    exposedPorts: readonly string[]
+    volumes: readonly string[]
+  }> | null
   files: readonly Readonly<{ name: string; path: string; size: number; sha256: string }>[]
   stages: readonly StageTime[]
   /** From the action's start to the end of the last stage listed. */
@@ -88,6 +95,7 @@ export function summaryMarkdown(report: Report, artifacts: readonly Artifact[]):
       ['Kernel', report.kernels.map(cell).join(', ')],
       ['Init', cell(report.init)],
       ['Added to the image', report.added.length === 0 ? 'nothing' : cell(report.added.join(' '))],
+      ...serviceRows(report.service),
       ['Disk', `${formatBytes(disk.sizeBytes)}, MBR, disk id ${disk.diskId}`],
       ...(checks.length > 0 ? checks : [['Boot check', 'skipped (boot-test: false)']])
     ]
@@ -136,6 +144,17 @@ export function summaryMarkdown(report: Report, artifacts: readonly Artifact[]):
     '### Time',
     stages
   ].join('\n\n')}\n`
+}
+
+function serviceRows(service: Report['service']): Row[] {
+  if (service === null) return []
+  const { command, exposedPorts, volumes } = service
+  const list = (values: readonly string[]): string => values.map(markdownCell).join(', ')
+  return [
+    ['Service', markdownCell(quoteArgv(command))],
+    ...(exposedPorts.length > 0 ? [['Exposed ports', list(exposedPorts)]] : []),
+    ...(volumes.length > 0 ? [['Volumes', list(volumes)]] : [])
+  ]
 }
 
 function instructions(report: Report): string {

@@ -5,10 +5,12 @@ import { FAMILIES, familyOf } from './distro/families.ts'
 import { type Circumstances, dockerfileLine, type Family, type Part, packagesFor } from './distro/family.ts'
 import { findInit, INIT_PATHS, type Init } from './distro/init.ts'
 import { findKernels, KERNEL_PLACES, type Kernel } from './distro/kernels.ts'
-import { findNetworkClient, hasProgram } from './distro/network.ts'
 import { type Distribution, readDistribution } from './distro/os-release.ts'
 import { ActionError } from './errors.ts'
 import type { Inputs } from './inputs.ts'
+import { Draft } from './machine/draft.ts'
+import { type Client, chooseClient } from './machine/network.ts'
+import { findProgram } from './machine/programs.ts'
 import { inert } from './text.ts'
 
 /** What was found in the tree that makes it a system. */
@@ -29,7 +31,7 @@ export type Survey = Readonly<{
   /** Newest first. */
   kernels: readonly Kernel[]
   init: Init | null
-  networkClient: string | null
+  networkClient: Client | null
   lacks: readonly Lack[]
   /** Whether the family's package manager, and a shell to run it, are there. */
   hasManager: boolean
@@ -70,7 +72,9 @@ export async function surveySystem(
   await checkArchitecture(container, image, init)
   const kernels = findKernels(index)
   const initSystem = init?.system ?? family?.init ?? 'other'
-  const networkClient = findNetworkClient(index, initSystem)
+  // As it is, with nothing planned yet.
+  const draft = new Draft(index, new Map())
+  const networkClient = chooseClient(draft, initSystem)
 
   const lacks: Lack[] = []
   const [newest] = kernels
@@ -100,15 +104,13 @@ export async function surveySystem(
   else if (openrc) lacks.push({ part: 'init', why: '/etc/inittab starts /sbin/openrc, which is not there.' })
   if (wishes.network === 'dhcp' && networkClient === null)
     lacks.push({ part: 'network', why: `No DHCP client that starts under ${initSystem}.` })
-  const login = [['agetty', 'getty', 'mingetty'], ['login']].filter(
-    names => !names.some(name => hasProgram(index, name))
-  )
+  const login = [['agetty', 'getty'], ['login']].filter(names => findProgram(draft, ...names) === null)
   if (login.length > 0)
     lacks.push({
       part: 'login',
       why: `No login prompt: no ${login.map(names => names[0]).join(' and no ')}.`
     })
-  if (wishes.user !== null && !['doas', 'sudo'].some(name => hasProgram(index, name)))
+  if (wishes.user !== null && findProgram(draft, 'doas', 'sudo') === null)
     lacks.push({ part: 'sudo', why: `Nothing gives ${wishes.user} the rights of root: no sudo, no doas.` })
   return {
     distribution,

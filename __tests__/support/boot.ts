@@ -19,8 +19,8 @@ export type BootOptions = Readonly<{
   forward?: number
   /** `user` is QEMU's own, with DHCP and DNS; the default where a port is forwarded. */
   network?: 'none' | 'user'
-  /** Runs after the match, with the port of this machine; the guest is up until it has ended. */
-  whileUp?: (port: number) => Promise<void>
+  /** Runs after the match, with the port of this machine and the console so far; the guest is up until it has ended. */
+  whileUp?: (port: number, console: () => string) => Promise<void>
 }>
 
 /**
@@ -80,7 +80,7 @@ export async function bootImage(
         fail('QEMU ended')
       })
     })
-    await whileUp?.(port).catch(error => {
+    await whileUp?.(port, () => console).catch(error => {
       throw new Error(
         `${error instanceof Error ? error.message : error}\nThe console:\n${console.slice(-3000)}`
       )

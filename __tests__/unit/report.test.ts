@@ -38,6 +38,11 @@ const REPORT: Report = {
     checks: CHECKS,
     machines: [BOOT]
   },
+  service: {
+    command: ['/usr/bin/serve', '--greeting', 'a | b'],
+    exposedPorts: ['8080/tcp', '53/udp'],
+    volumes: ['/data']
+  },
   files: [
     { name: 'a.raw', path: '/o/a.raw', size: 1 << 30, sha256: 'abc' },
     { name: 'a.vdi', path: '/o/a.vdi', size: 1 << 20, sha256: 'def' },
@@ -58,6 +63,9 @@ test('the summary tells what was made and how to start it', () => {
     '| expect-port 22 | holds after 3.3 s |',
     '| Kernel | 6.1.0, 5.10.0 |',
     '| Added to the image | linux-image-cloud-amd64 systemd-sysv |',
+    "| Service | /usr/bin/serve --greeting 'a \\| b' |",
+    '| Exposed ports | 8080/tcp, 53/udp |',
+    '| Volumes | /data |',
     '| 1 | yes | 2048 | 2095104 | 1023 MiB | ext4 | u-u |',
     '| [a.raw](https://x/7) | 1.0 GiB | `abc` |',
     'qemu-system-x86_64 -m 1024 -nographic -drive file=a.raw,format=raw,if=virtio',
@@ -80,6 +88,11 @@ test('the summary tells of each machine', () => {
     '| Boot check, disk on sata | passed in 1 min 10 s under TCG: debian login:  |'
   ])
     expect(summary).toContain(part)
+})
+
+test('without a service the summary has no line of one', () => {
+  const summary = summaryMarkdown({ ...REPORT, service: null }, [])
+  for (const part of ['| Service', '| Exposed', '| Volumes']) expect(summary).not.toContain(part)
 })
 
 test('a failure is quoted so that nothing in it is Markdown', () => {

@@ -22,7 +22,7 @@ const KERNEL = { 'boot/vmlinuz-6.1.0-9-amd64': 9, 'boot/initrd.img-6.1.0-9-amd64
 const SYSTEMD = {
   'sbin/init': '-> /lib/systemd/systemd',
   'lib/systemd/systemd': 9,
-  'lib/systemd/systemd-networkd': 9
+  'lib/systemd/system/systemd-networkd.service': 9
 }
 
 const survey = (tree: TreeSketch, wishes: Partial<Wishes> = {}, config: Partial<ImageConfig> = {}) =>
@@ -63,6 +63,8 @@ describe('what is added', () => {
       'sbin/udhcpc': '-> /bin/busybox',
       'sbin/apk': 9,
       'sbin/openrc': 9,
+      'sbin/ifup': '-> /bin/busybox',
+      'etc/init.d/networking': 9,
       'etc/inittab': '::sysinit:/sbin/openrc sysinit\n',
       'boot/vmlinuz-virt': 9,
       'boot/initramfs-virt': 9

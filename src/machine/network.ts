@@ -1,4 +1,5 @@
 import { familyOf } from '../distro/families.ts'
+import type { InitSystem } from '../distro/init.ts'
 import { isInRunlevel, RUNIT_SERVICES } from './consoles.ts'
 import type { Draft } from './draft.ts'
 import type { MachineFacts } from './plan.ts'
@@ -11,11 +12,20 @@ const INTERFACES = 'etc/network/interfaces'
 export const NETWORK_TEXTS = [INTERFACES, 'etc/inittab', 'etc/init.d/rcS'] as const
 
 /** What asks for addresses in the image, by what its own distribution calls it. */
-type Client = 'netplan' | 'NetworkManager' | 'networkd' | 'ifupdown' | 'ifup' | 'dhcpcd' | 'udhcpc'
+export type Client =
+  | 'netplan'
+  | 'NetworkManager'
+  | 'networkd'
+  | 'connman'
+  | 'wicked'
+  | 'ifupdown'
+  | 'ifup'
+  | 'dhcpcd'
+  | 'udhcpc'
 
 /** Plans how the machine gets its addresses and its name servers. */
 export function planNetwork(draft: Draft, facts: MachineFacts): void {
-  const client = facts.network === 'none' ? null : chooseClient(draft, facts)
+  const client = facts.network === 'none' ? null : chooseClient(draft, facts.init.system)
   if (client !== null && !isConfigured(draft, client)) configure(draft, facts, client)
   if (client !== null) start(draft, facts, client)
   if (facts.network === 'dhcp' && client === null) draft.warn(noClient(facts))
@@ -50,14 +60,19 @@ function hasIfupdown(draft: Draft): boolean {
   return ifup !== null && isDebians && !isBusybox(draft, ifup)
 }
 
-/** What is enabled comes before what is only there, and what one installs for it before what comes with systemd. */
-function chooseClient(draft: Draft, { init }: MachineFacts): Client | null {
+/**
+ * What will ask for addresses; null if nothing can under that init. What is enabled comes before what is only there, and what
+ * one installs for it before what comes with systemd.
+ */
+export function chooseClient(draft: Draft, system: InitSystem): Client | null {
   const canIfupdown = hasIfupdown(draft) && dhcpProgram(draft) !== null
-  switch (init.system) {
+  switch (system) {
     case 'systemd':
       if (findProgram(draft, 'netplan') !== null) return 'netplan'
       if (isUsable(draft, 'NetworkManager.service')) return 'NetworkManager'
       if (isEnabled(draft, 'systemd-networkd.service')) return 'networkd'
+      if (isEnabled(draft, 'connman.service')) return 'connman'
+      if (isEnabled(draft, 'wicked.service')) return 'wicked'
       if (isEnabled(draft, 'dhcpcd.service')) return 'dhcpcd'
       if (canIfupdown && isUsable(draft, 'networking.service')) return 'ifupdown'
       if (isUsable(draft, 'systemd-networkd.service')) return 'networkd'
@@ -111,7 +126,7 @@ function isConfigured(draft: Draft, client: Client): boolean {
         /^[^#\n]*\b(udhcpc|ifup|dhcpcd)\b/m.test(draft.text(path) ?? '')
       )
     default:
-      // NetworkManager and dhcpcd ask on every wired interface unless they are told otherwise.
+      // These ask on every wired interface unless they are told otherwise.
       return true
   }
 }

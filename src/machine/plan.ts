@@ -3,6 +3,7 @@ import type { Init } from '../distro/init.ts'
 import type { Distribution } from '../distro/os-release.ts'
 import { CONSOLES_TEXTS, planConsoles } from './consoles.ts'
 import { Draft, readTexts } from './draft.ts'
+import { ENTRYPOINT_TEXTS, planEntrypoint } from './entrypoint.ts'
 import { IDENTITY_TEXTS, planIdentity } from './identity.ts'
 import { NETWORK_TEXTS, planNetwork } from './network.ts'
 import { planSelinux, SELINUX_TEXTS } from './selinux.ts'
@@ -36,7 +37,8 @@ export const MACHINE_TEXTS: readonly string[] = [
   ...NETWORK_TEXTS,
   ...SELINUX_TEXTS,
   ...USERS_TEXTS,
-  ...SSH_TEXTS
+  ...SSH_TEXTS,
+  ...ENTRYPOINT_TEXTS
 ]
 
 /** Plans all that makes a container's tree a machine, but for kernel and boot loader. */
@@ -47,6 +49,7 @@ export function planMachine(draft: Draft, facts: MachineFacts): void {
   planSelinux(draft)
   planUsers(draft, facts)
   planSsh(draft, facts)
+  planEntrypoint(draft, facts)
 }
 
 /** Reads what the plan depends on, and plans. */

@@ -20,7 +20,7 @@ export const alpine: Family = {
       { name: 'busybox-mdev-openrc', since: '3.17' },
       { name: 'busybox-initscripts', until: '3.17' }
     ],
-    network: [{ name: 'busybox' }],
+    network: [{ name: 'busybox' }, { name: 'openrc', init: 'openrc' }],
     login: [{ name: 'busybox' }],
     sudo: [{ name: 'doas' }],
     ssh: [{ name: 'openssh' }]
