@@ -374,6 +374,21 @@ async function checkFilesystem(host: Host, path: string): Promise<void> {
   core.info(checked.stdout.trim().split('\n').pop() ?? '')
 }
 
+/** Why the filesystem in the disk file was not left cleanly by who mounted it last; null if it was. */
+export async function uncleanFilesystem(host: Host, path: string): Promise<string | null> {
+  const { name, cwd } = filesystemIn(path)
+  const { stdout } = await host.run(['debugfs', '-R', 'show_super_stats -h', name], { cwd })
+  const field = (label: string): string =>
+    stdout
+      .split('\n')
+      .find(line => line.startsWith(`${label}:`))
+      ?.slice(label.length + 1)
+      .trim() ?? ''
+  if (field('Filesystem features').split(' ').includes('needs_recovery'))
+    return 'its journal holds what was not written yet'
+  return field('Filesystem state') === 'clean' ? null : `its state is "${field('Filesystem state')}"`
+}
+
 /** A volume with less free bytes counts as full. */
 const FULL = 8 * MIB
 

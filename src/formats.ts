@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import * as core from '@actions/core'
+import type { TestCase } from './boot-check/junit.ts'
 import { ActionError, messageOf } from './errors.ts'
 import type { Host } from './host.ts'
 import { extensionOf, type Format } from './inputs.ts'
@@ -44,14 +45,23 @@ export class ImageTooLarge extends ActionError {
   }
 }
 
-/** @throws ImageTooLarge that names each file that has more than the bytes allowed */
+/**
+ * @param cases where the check is noted
+ * @throws ImageTooLarge that names each file that has more than the bytes allowed
+ */
 export function checkImageSizes(
   files: readonly Pick<MadeFile, 'name' | 'size'>[],
-  most: number | null
+  most: number | null,
+  cases: TestCase[]
 ): void {
   if (most === null) return
   const large = files.filter(({ size }) => size > most)
-  if (large.length > 0) throw new ImageTooLarge(large, most)
+  const error = large.length > 0 ? new ImageTooLarge(large, most) : null
+  cases.push({
+    ...{ name: 'max-image-size', machine: 'files', seconds: 0, output: '' },
+    failure: error?.message ?? null
+  })
+  if (error !== null) throw error
 }
 
 const LIMIT = 3 * 60 * 60_000

@@ -1,9 +1,10 @@
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import * as core from '@actions/core'
 import { parse } from 'csv-parse/sync'
 import { NETWORK_CARDS, type NetworkCard } from './boot-check/devices.ts'
 import { type Expectation, parseHttpExpectation, parsePort } from './boot-check/expectations.ts'
+import type { GuestScript } from './boot-check/guest-tests.ts'
 import { DISK_BUSES, type DiskBus } from './distro/drivers.ts'
 import { ActionError, messageOf } from './errors.ts'
 import { formatBytes, MIB, parseSize } from './text.ts'
@@ -60,6 +61,12 @@ export type BootInputs = Readonly<{
   expectations: readonly Expectation[]
   diskBus: DiskBus | 'auto'
   networkCard: NetworkCard | 'auto'
+  /** Scripts to run as root in the machine once it is up, in this order. */
+  scripts: readonly GuestScript[]
+  /** Seconds that each script may take. */
+  testTimeout: number
+  /** Whether a second boot has to see what a first one wrote. */
+  checkPersistence: boolean
   /** Seconds from power-on to the sign of success at the most; null for any. */
   maxSeconds: number | null
   /** Disk buses to boot on, one after the other, each once; none for the one of `diskBus`. */
@@ -513,9 +520,47 @@ function readBoot(read: Reader): BootInputs | null {
     diskBus: read.oneOf('disk-bus', ['auto', ...DISK_BUSES], 'auto'),
     networkCard: read.oneOf('network-card', ['auto', ...NETWORK_CARDS], 'auto'),
     matrix: readMatrix(read),
+    scripts: readScripts(read),
+    testTimeout: read.integer('test-timeout', 1, 21_600, 'seconds'),
+    checkPersistence: read.boolean('check-persistence'),
     maxSeconds: read.text('max-boot-seconds') ? read.integer('max-boot-seconds', 1, 21_600, 'seconds') : null
   }
-  return read.boolean('boot-test') ? boot : null
+  if (read.boolean('boot-test')) return boot
+  const asked = BOOT_CHECKS.filter(name => read.text(name) !== '')
+  if (boot.checkPersistence) asked.push('check-persistence')
+  if (asked.length > 0)
+    read.wrong('boot-test', read.text('boot-test'), `it has to be true for ${asked.join(', ')}.`)
+  return null
+}
+
+/** Inputs that ask for more than a boot: without one they would seem to hold. */
+const BOOT_CHECKS = [
+  'boot-matrix',
+  'expect-http',
+  'expect-port',
+  'test-script',
+  'test-scripts',
+  'max-boot-seconds'
+]
+
+/** Largest script that is put into the machine, in bytes. */
+const LARGEST_SCRIPT = MIB
+
+function readScripts(read: Reader): GuestScript[] {
+  const inline = read.text('test-script')
+  const paths = read.list('test-scripts').flatMap(pattern => {
+    const found = globSync(pattern).filter(isFile).sort()
+    if (found.length === 0)
+      read.wrong('test-scripts', pattern, `it matches no file (looked in ${process.cwd()}).`)
+    return found
+  })
+  const files = [...new Set(paths)].flatMap(path => {
+    if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) <= LARGEST_SCRIPT)
+      return [{ name: path, content: readFileSync(path) }]
+    read.wrong('test-scripts', path, 'a script has at most 1 MiB; put larger files into the image.')
+    return []
+  })
+  return [...(inline === '' ? [] : [{ name: 'test-script', content: `${inline}\n` }]), ...files]
 }
 
 function readMatrix(read: Reader): DiskBus[] {

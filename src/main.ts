@@ -1,9 +1,11 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import * as core from '@actions/core'
 import { BootFailure, type BootResult, checkBoot } from './boot-check/boot-check.ts'
 import { type Devices, lacksDiskDriver, planDevices } from './boot-check/devices.ts'
+import { initOf, STARTER } from './boot-check/guest-tests.ts'
+import { junitXml, type TestCase } from './boot-check/junit.ts'
 import { installLoader, planLoader, writeBootCode } from './bootloader.ts'
 import { type Container, type ImageConfig, obtainImage, openContainer, readImageConfig } from './container.ts'
 import {
@@ -17,6 +19,7 @@ import {
   planDisk
 } from './disk.ts'
 import { readDrivers } from './distro/drivers.ts'
+import { applyEdits, type Edit } from './edits.ts'
 import { ActionError, messageOf, saysNoSpace } from './errors.ts'
 import {
   checkImageSizes,
@@ -118,6 +121,7 @@ type Run = Readonly<{
   disk: string
   serialLog: string
   screenshot: string
+  junit: string
 }>
 
 async function makeImage(host: Host, undo: Undo, inputs: Inputs): Promise<void> {
@@ -127,7 +131,8 @@ async function makeImage(host: Host, undo: Undo, inputs: Inputs): Promise<void> 
   const disk = join(workDir, 'disk.raw')
   const serialLog = join(workDir, `${inputs.name}.console.log`)
   const screenshot = join(workDir, `${inputs.name}.screenshot.png`)
-  const run: Run = { host, undo, inputs, stages, outputDir, workDir, disk, serialLog, screenshot }
+  const junit = join(workDir, `${inputs.name}.junit.xml`)
+  const run: Run = { host, undo, inputs, stages, outputDir, workDir, disk, serialLog, screenshot, junit }
 
   const tools = new BackgroundTools(host, await stages.run('Preflight', () => prepare(run)))
   try {
@@ -144,7 +149,7 @@ async function makeImage(host: Host, undo: Undo, inputs: Inputs): Promise<void> 
     const { plan, mounted } = await stages.run('Disk', () => makeDisk(run, container, system, service))
     await stages.run('Boot loader', () => makeBootable(run, container, plan, mounted))
     const made = await stages.run(inputs.boot === null ? 'Formats' : 'Boot check and formats', () =>
-      checkAndConvert(run, container, system)
+      checkAndConvert(run, { container, system, plan })
     )
     const added = addition?.packages ?? []
     await publish(run, { image: container.image, system, added, service, plan, ...made })
@@ -313,10 +318,11 @@ async function makeBootable(
 
 /** Boots the disk while its formats are made; neither is of use if the other fails. */
 async function checkAndConvert(
-  { host, undo, inputs, disk, serialLog, screenshot, outputDir, workDir }: Run,
-  container: Container,
-  system: System
+  run: Run,
+  { container, system, plan }: Readonly<{ container: Container; system: System; plan: DiskPlan }>
 ): Promise<{ boots: readonly BootResult[]; files: MadeFile[] }> {
+  const { host, undo, inputs, disk, serialLog, screenshot, outputDir, workDir } = run
+  const cases: TestCase[] = []
   const stop = new AbortController()
   const converting = makeFormats(
     new Host(AbortSignal.any([host.cancelled, stop.signal])),
@@ -336,21 +342,64 @@ async function checkAndConvert(
         machines,
         serialLog,
         screenshot,
-        workDir
+        workDir,
+        cases,
+        init: initOf(inputs.kernelArgs, system.init.path),
+        copyDisk: edits => copyDisk(run, { container, system, plan }, edits)
       })
     }
     const files = await converting
-    checkImageSizes(files, inputs.maxImageBytes)
+    checkImageSizes(files, inputs.maxImageBytes, cases)
+    writeCases(run, cases)
     return { boots, files }
   } catch (error) {
     stop.abort(error)
     await converting.catch(() => {})
     if (error instanceof BootFailure || error instanceof ImageTooLarge) {
-      const evidence = settleEvidence(outputDir, { serialLog, screenshot })
+      writeCases(run, cases)
+      const evidence = settleEvidence(outputDir, run)
       await publishEvidence(inputs, evidence, host.cancelled)
     }
     throw error
   }
+}
+
+/** A copy of the disk that starts through {@link STARTER}, with files for the boot check in it. */
+async function copyDisk(
+  { host, undo, inputs, disk, workDir }: Run,
+  { container, system, plan }: Readonly<{ container: Container; system: System; plan: DiskPlan }>,
+  edits: readonly Edit[]
+): Promise<string> {
+  const { index } = container
+  if (index.kind('bin/sh') !== 'f') {
+    throw new ActionError(
+      'The image has no /bin/sh, which test-script, test-scripts and check-persistence need: install one, or leave them out.',
+      'No shell in the image'
+    )
+  }
+  const folder = join(workDir, 'copy')
+  const copy = join(folder, 'disk.raw')
+  mkdirSync(folder)
+  await host.run(['cp', '--sparse=always', '--reflink=auto', '--', disk, copy], { timeout: 30 * 60_000 })
+  const kernelArgs = `${inputs.kernelArgs} init=${STARTER}`.trim()
+  const loader = planLoader(index, plan, system.kernels, {
+    ...inputs,
+    kernelArgs,
+    moduleFolder: moduleFolder()
+  })
+  const mounted = await mountDisk(host, undo, plan, copy, folder)
+  await applyEdits(host, index, mounted.mountPoint, [
+    ...edits,
+    // The loader itself is installed already.
+    ...loader.filter(({ path }) => path.endsWith('.cfg'))
+  ])
+  for (const resource of mounted.resources.toReversed()) await undo.release(resource)
+  return copy
+}
+
+/** All checks and how they ended, for readers of test results. */
+function writeCases({ inputs, junit }: Run, cases: readonly TestCase[]): void {
+  if (cases.length > 0) writeFileSync(junit, junitXml(inputs.name, cases))
 }
 
 async function chooseMachines(container: Container, system: System, boot: BootInputs): Promise<Devices[]> {
@@ -375,12 +424,13 @@ type Evidence = Readonly<Record<string, string>>
 /** Gives what the boot check left its final place. */
 function settleEvidence(
   outputDir: string,
-  { serialLog, screenshot }: Pick<Run, 'serialLog' | 'screenshot'>
+  { serialLog, screenshot, junit }: Pick<Run, 'serialLog' | 'screenshot' | 'junit'>
 ): Evidence {
   const evidence: Record<string, string> = {}
   for (const [output, path] of [
     ['serial-log', serialLog],
-    ['screenshot', screenshot]
+    ['screenshot', screenshot],
+    ['junit', junit]
   ] as const) {
     if (!existsSync(path)) continue
     evidence[output] = join(outputDir, basename(path))
@@ -388,6 +438,9 @@ function settleEvidence(
   }
   return evidence
 }
+
+/** What of it is uploaded: test results are for the job's own steps. */
+const artifactsOf = ({ junit: _, ...rest }: Evidence): string[] => Object.values(rest)
 
 /** All that is published of an image that did not pass. */
 async function publishEvidence(
@@ -399,7 +452,7 @@ async function publishEvidence(
   if (!uploadArtifact) return
   try {
     const { uploadFiles } = await import('./publish.ts')
-    await uploadFiles(Object.values(evidence), retentionDays, new Map(), cancelled)
+    await uploadFiles(artifactsOf(evidence), retentionDays, new Map(), cancelled)
   } catch (error) {
     // The reason why the image does not boot is the error to report.
     core.warning(inert(messageOf(error)), { title: 'Console log not uploaded' })
@@ -465,7 +518,7 @@ async function publish(run: Run, made: Made): Promise<void> {
   let evidence: Evidence = {}
   const artifacts = await stages.run('Publish', async () => {
     for (const { from, path } of files) settle(from, path)
-    if (made.boots.length > 0) evidence = settleEvidence(outputDir, run)
+    evidence = settleEvidence(outputDir, run)
     // As an artifact the checksums need a name that no other job has.
     const sums = join(workDir, `${inputs.name}.SHA256SUMS`)
     writeChecksums(files, sums)
@@ -474,7 +527,7 @@ async function publish(run: Run, made: Made): Promise<void> {
     // Later steps find the files also if the upload fails.
     setOutputs(report(), [], { checksums, reportPath, evidence })
     return inputs.uploadArtifact
-      ? upload([...files.map(file => file.path), sums, ...Object.values(evidence), reportPath])
+      ? upload([...files.map(file => file.path), sums, ...artifactsOf(evidence), reportPath])
       : []
   })
 
@@ -523,6 +576,7 @@ function setOutputs(
     accelerator: report.boot.accelerator ?? '',
     'serial-log': paths.evidence['serial-log'] ?? '',
     screenshot: paths.evidence.screenshot ?? '',
+    junit: paths.evidence.junit ?? '',
     report: paths.reportPath,
     'artifact-id': artifact?.id ?? '',
     'artifact-url': artifact?.url ?? '',

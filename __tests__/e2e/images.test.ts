@@ -58,7 +58,8 @@ describe('Debian with systemd', () => {
         formats: 'raw, qcow2',
         'root-password': 'correct horse',
         hostname: 'witness',
-        'kernel-args': 'panic=10'
+        'kernel-args': 'panic=10',
+        'test-script': 'systemctl is-active systemd-journald\ntest "$(hostname)" = witness'
       }
     })
   }, 900_000)
@@ -74,6 +75,7 @@ describe('Debian with systemd', () => {
     })
     expect(run.outputs.image).toMatch(/\/debian\.raw$/)
     expect(run.rawLog).toMatch(/^guest │ witness login: ?$/m)
+    expect(run.rawLog).toMatch(/^test │ active$/m)
     // The article's own Dockerfile is complete.
     expect(run.log).toMatch(/^Nothing is added to the image\.$/m)
     expect(run.log).not.toContain('To be added')

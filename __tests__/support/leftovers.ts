@@ -95,7 +95,7 @@ async function ancestors(): Promise<Set<string>> {
 
 /** Files in RUNNER_TEMP other than those published, and empty folders. */
 async function temporaryFiles({ temp, outputs }: RunResult): Promise<string[]> {
-  const published = ['files', 'checksums', 'serial-log', 'screenshot', 'report'].flatMap(name =>
+  const published = ['files', 'checksums', 'serial-log', 'screenshot', 'junit', 'report'].flatMap(name =>
     lines(outputs[name] ?? '')
   )
   const entries = await readdir(temp, { recursive: true, withFileTypes: true })

@@ -17,7 +17,7 @@ const DRIVERS: Readonly<Record<string, string>> = { vhd: 'vpc' }
 const COMPRESSED = /\.(zst|gz|xz)$/
 
 async function keepFiles({ outputs }: RunResult): Promise<string[]> {
-  const names = ['files', 'checksums', 'report', 'serial-log', 'screenshot']
+  const names = ['files', 'checksums', 'report', 'serial-log', 'screenshot', 'junit']
   const made = new Set(names.flatMap(name => (outputs[name] ?? '').split('\n').filter(file => file !== '')))
   if (made.size === 0) return []
   await mkdir(OUT, { recursive: true })

@@ -116,6 +116,10 @@ export const WRONG: [given: Record<string, string>, message: string | RegExp][] 
   [{ 'retention-days': '1.5' }, /^Input retention-days is "1\.5"/],
   [{ 'boot-test': 'maybe' }, 'Input boot-test is "maybe", but it has to be true or false.'],
   [
+    { 'boot-test': 'false', 'expect-port': '22', 'test-script': 'true', 'check-persistence': 'true' },
+    'Input boot-test is "false", but it has to be true for expect-port, test-script, check-persistence.'
+  ],
+  [
     { 'boot-timeout': '5m' },
     'Input boot-timeout is "5m", but it has to be a whole number of seconds from 1 to 21600.'
   ],
@@ -131,6 +135,15 @@ export const WRONG: [given: Record<string, string>, message: string | RegExp][] 
   [{ memory: '1M' }, 'Input memory is "1M", but it has to be from 64.0 MiB to 8 TiB.'],
   [{ cpus: '0' }, 'Input cpus is "0", but it has to be a whole number of processors from 1 to 64.'],
   [{ accelerator: 'hvf' }, 'Input accelerator is "hvf", but it has to be one of auto, kvm, tcg.'],
+  [
+    { 'test-scripts': 'tests/*.sh' },
+    /^Input test-scripts is "tests\/\*\.sh", but it matches no file \(looked in \/.*\)\.$/
+  ],
+  [
+    { 'test-timeout': '0' },
+    'Input test-timeout is "0", but it has to be a whole number of seconds from 1 to 21600.'
+  ],
+  [{ 'check-persistence': 'yes' }, 'Input check-persistence is "yes", but it has to be true or false.'],
   [
     { 'max-boot-seconds': '1.5' },
     'Input max-boot-seconds is "1.5", but it has to be a whole number of seconds from 1 to 21600.'

@@ -95,6 +95,7 @@ const MACHINE = {
   cpus: 2,
   overlay: '/w/a,b "c"/o.qcow2',
   monitor: '/tmp/m,n',
+  guest: null,
   forwards: [],
   devices: { diskBus: 'virtio', networkCard: 'virtio' }
 } as const
@@ -119,6 +120,15 @@ test('the machine of a boot check', () => {
   expect(qemuArgv({ ...MACHINE, accelerator: 'kvm' })).toEqual(
     expect.arrayContaining(['-accel', 'kvm', '-cpu', 'host'])
   )
+})
+
+test('a second serial port only where something speaks through it', () => {
+  const ports = (guest: string | null): string[] => {
+    const argv = qemuArgv({ ...MACHINE, accelerator: 'tcg', guest })
+    return argv.filter((_, i) => argv[i - 1] === '-serial')
+  }
+  expect(ports(null)).toEqual(['stdio'])
+  expect(ports('g')).toEqual(['stdio', 'chardev:guest'])
 })
 
 test.each([

@@ -7,7 +7,8 @@ import {
   meetExpectations,
   parseHttpExpectation,
   parsePort,
-  readForwards
+  readForwards,
+  type UnmetExpectation
 } from '../../src/boot-check/expectations.ts'
 
 test.each([
@@ -84,6 +85,8 @@ describe('waiting for what is expected', () => {
     const states = ['HOST_FORWARD', ...(state === null ? [] : [state])]
     return async () => states.map(each => ({ state: each, hostPort, guestPort: 80 }))
   }
+  const words = ({ unmet }: { unmet: readonly UnmetExpectation[] }): string[] =>
+    unmet.map(({ name, answer }) => `${name}: ${answer}`)
   const PORT: Expectation = { kind: 'port', port: 80 }
   const HTTP: Expectation = { kind: 'http', port: 80, path: '/x?y=1', status: 204 }
   const ONCE = AbortSignal.abort()
@@ -107,14 +110,15 @@ describe('waiting for what is expected', () => {
   ])('a port whose guest %s', async (_, serve, state, unmet) => {
     const forwards = await guest(createServer(serve), state)
     const outcome = await meetExpectations([PORT], forwards, ONCE)
-    expect(outcome.unmet).toEqual(unmet === null ? [] : [unmet])
+    expect(words(outcome)).toEqual(unmet === null ? [] : [unmet])
     expect(outcome.met.map(({ name }) => name)).toEqual(unmet === null ? ['expect-port 80'] : [])
   })
 
   test('a port whose guest never answers, though QEMU has taken the connection', async () => {
     const forwards = await guest(createServer(keep), 'SYN_SENT')
-    const { unmet } = await meetExpectations([PORT], forwards, ONCE)
-    expect(unmet).toEqual(['expect-port 80: the guest does not answer at all'])
+    expect(words(await meetExpectations([PORT], forwards, ONCE))).toEqual([
+      'expect-port 80: the guest does not answer at all'
+    ])
   }, 10_000)
 
   test.each([
@@ -127,7 +131,7 @@ describe('waiting for what is expected', () => {
       response.writeHead(status).end()
     })
     const outcome = await meetExpectations([HTTP], await guest(server, 'ESTABLISHED'), ONCE)
-    expect(outcome.unmet).toEqual(unmet === null ? [] : [unmet])
+    expect(words(outcome)).toEqual(unmet === null ? [] : [unmet])
     expect(asked).toEqual(['GET /x?y=1 localhost:80'])
   })
 
@@ -143,9 +147,9 @@ describe('waiting for what is expected', () => {
       'ESTABLISHED',
       'the answer is not HTTP'
     ]
-  ])('%s is told from an answer', async (_, serve, state, words) => {
-    const { unmet } = await meetExpectations([HTTP], await guest(createServer(serve), state), ONCE)
-    expect(unmet).toEqual([`expect-http 80/x?y=1=204: ${words}`])
+  ])('%s is told from an answer', async (_, serve, state, answer) => {
+    const outcome = await meetExpectations([HTTP], await guest(createServer(serve), state), ONCE)
+    expect(words(outcome)).toEqual([`expect-http 80/x?y=1=204: ${answer}`])
   })
 
   test('asks again until it holds, and no longer than it may', async () => {

@@ -101,6 +101,9 @@ test('the defaults', () => {
       diskBus: 'auto',
       networkCard: 'auto',
       matrix: [],
+      scripts: [],
+      testTimeout: 300,
+      checkPersistence: false,
       maxSeconds: null
     },
     installTools: true
@@ -261,6 +264,18 @@ test.each(WRONG)('%j is refused', (given, message) => {
   expect(() => read(given)).toThrow(message)
 })
 
+test('test scripts, inline first, then files in the order of the patterns, each once', () => {
+  const { boot } = read({
+    'test-script': 'echo one\nexit 7',
+    'test-scripts': 'sub folder/*\nDocker*\nsub*/Other'
+  })
+  expect(boot?.scripts).toEqual([
+    { name: 'test-script', content: 'echo one\nexit 7\n' },
+    { name: 'sub folder/Other', content: Buffer.from('FROM scratch\n') },
+    { name: 'Dockerfile', content: Buffer.from('FROM scratch\n') }
+  ])
+})
+
 test('every wrong input is named at once', () => {
   expect(() => read({ size: 'x', cpus: 'y', formats: 'z' })).toThrow(
     /Input size .*\n.*Input formats .*\n.*Input cpus /
@@ -268,7 +283,7 @@ test('every wrong input is named at once', () => {
 })
 
 test('each input that can be wrong has a case above', () => {
-  const free = ['target', 'ssh', 'labels', 'add-hosts', 'cache-from', 'cache-to', 'builder']
+  const free = ['test-script', 'target', 'ssh', 'labels', 'add-hosts', 'cache-from', 'cache-to', 'builder']
   const covered = new Set(WRONG.flatMap(([given]) => Object.keys(given)))
   expect(Object.keys(action.inputs).filter(name => !covered.has(name) && !free.includes(name))).toEqual([])
 })

@@ -1,4 +1,5 @@
 import type { BootResult } from '../../src/boot-check/boot-check.ts'
+import type { TestCase } from '../../src/boot-check/junit.ts'
 import { overlayLayers } from '../../src/container.ts'
 import { checkImageSizes, compressArgv, convertArgv } from '../../src/formats.ts'
 import type { Inputs } from '../../src/inputs.ts'
@@ -170,9 +171,12 @@ test('an image over its budget is told with how much', () => {
     { name: 'a.qcow2', size: 30 << 20 },
     { name: 'a.raw', size: 1 << 30 }
   ]
-  expect(() => checkImageSizes(files, null)).not.toThrow()
-  expect(() => checkImageSizes(files, 1 << 30)).not.toThrow()
-  expect(() => checkImageSizes(files, 20 << 20)).toThrow(
+  const cases: TestCase[] = []
+  checkImageSizes(files, null, cases)
+  expect(cases).toEqual([])
+  checkImageSizes(files, 1 << 30, cases)
+  expect(cases).toEqual([expect.objectContaining({ name: 'max-image-size', failure: null })])
+  expect(() => checkImageSizes(files, 20 << 20, cases)).toThrow(
     /^a\.qcow2 has 30\.0 MiB, 10\.0 MiB more; a\.raw has 1\.0 GiB, 1004 MiB more than max-image-size \(20\.0 MiB\) allows\. /
   )
 })

@@ -15,6 +15,9 @@ export type CheckResult = Readonly<{
   seconds: number
 }>
 
+/** A check that did not hold, with the last answer. */
+export type UnmetExpectation = Readonly<{ name: string; answer: string }>
+
 /** Milliseconds between two tries, for an answer, and between two looks at a connection under way. */
 const PAUSE = 500
 const PATIENCE = 5000
@@ -67,10 +70,10 @@ export async function meetExpectations(
   expectations: readonly Expectation[],
   forwards: () => Promise<readonly Forward[]>,
   giveUp: AbortSignal
-): Promise<{ met: CheckResult[]; unmet: string[] }> {
+): Promise<{ met: CheckResult[]; unmet: UnmetExpectation[] }> {
   const begin = performance.now()
   const met: CheckResult[] = []
-  const unmet: string[] = []
+  const unmet: UnmetExpectation[] = []
   const meet = async (expected: Expectation): Promise<void> => {
     for (;;) {
       const answer = await ask(expected, forwards)
@@ -79,7 +82,7 @@ export async function meetExpectations(
         return
       }
       if (giveUp.aborted) {
-        unmet.push(`${nameOf(expected)}: ${answer}`)
+        unmet.push({ name: nameOf(expected), answer })
         return
       }
       await delay(PAUSE, undefined, { signal: giveUp }).catch(() => {})

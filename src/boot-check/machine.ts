@@ -12,6 +12,8 @@ export type Machine = Readonly<{
   overlay: string
   /** Path of the QMP socket. */
   monitor: string
+  /** Path of the socket that the second serial port leads to; null for none. */
+  guest: string | null
   /** TCP ports of the guest that free ports of the host's loopback address lead to; QMP tells which. */
   forwards: readonly number[]
   devices: Devices
@@ -45,7 +47,10 @@ export function qemuArgv(machine: Machine): string[] {
       `${CARDS[machine.devices.networkCard]},netdev=net,romfile=`
     ],
     ...['-device', 'virtio-rng-pci', '-serial', 'stdio'],
-    ...['-chardev', monitorSocket(machine.monitor), '-mon', 'chardev=monitor,mode=control'],
+    ...(machine.guest === null
+      ? []
+      : ['-chardev', socket('guest', machine.guest), '-serial', 'chardev:guest']),
+    ...['-chardev', socket('monitor', machine.monitor), '-mon', 'chardev=monitor,mode=control'],
     // A display for the screenshot. It comes last so that the other devices are where they would be without it.
     ...['-device', 'VGA'],
     // A machine that resets has not come up. It stops then, as one that powers itself off; QMP tells which it was, and the
@@ -82,8 +87,8 @@ const network = (forwards: readonly number[]): string =>
   ['user,id=net,restrict=on', ...forwards.map(port => `hostfwd=tcp:127.0.0.1:0-:${port}`)].join(',')
 
 /** QEMU takes no JSON here; in its option syntax a comma in a value is doubled. */
-const monitorSocket = (path: string): string =>
-  `socket,id=monitor,path=${path.replaceAll(',', ',,')},server=on,wait=off`
+const socket = (id: string, path: string): string =>
+  `socket,id=${id},path=${path.replaceAll(',', ',,')},server=on,wait=off`
 
 /** What QEMU says on standard error when KVM is there and does not work. */
 export const KVM_FAILURE =
