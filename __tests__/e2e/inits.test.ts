@@ -28,14 +28,13 @@ test.each(INITS)(
         'boot-success-pattern': '^witness: done, with a prompt on ttyS0'
       }
     })
-    // What QEMU's user network gives.
-    const witnessed = ['address 10.0.2.15', 'name server 10.0.2.3', 'root is written']
+    const witnessed = ['address 10.0.2.15', 'root is written']
     const seen = readFileSync(run.outputs['serial-log'] ?? '', 'utf8')
     for (const words of witnessed) expect(seen).toContain(`witness: ${words}`)
     expect(seen).toContain(`${target} login: `)
-    // QEMU's network of the boot check leads nowhere: by restrict=on its DHCP names no name server, and it answers no DNS.
+    // The boot check's network leads nowhere: by restrict=on QEMU's DHCP names no name server, and it answers no DNS.
     const booted = await bootImage(run.outputs.image ?? '', 'raw', 'virtio', /witness: done.*\n/, 180, 'user')
-    for (const words of [...witnessed, 'getent hosts deb.debian.org'])
+    for (const words of [...witnessed, 'name server 10.0.2.3', 'getent hosts deb.debian.org'])
       expect(booted).toContain(`witness: ${words}`)
   }
 )
