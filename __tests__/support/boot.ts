@@ -41,7 +41,8 @@ export async function bootImage(
       'none',
       '-no-reboot',
       '-nic',
-      network,
+      // QEMU's default, an e1000, has no driver in Debian's cloud kernel.
+      network === 'none' ? 'none' : 'user,model=virtio-net-pci',
       ...DRIVES[bus](drive)
     ],
     { stdio: ['ignore', 'pipe', 'pipe'] }
