@@ -12,5 +12,12 @@ const project = (name, testTimeout) => ({
 })
 
 export default {
-  projects: [project('unit', 5_000), project('host', 5 * MINUTE), project('e2e', 20 * MINUTE)]
+  projects: [
+    project('unit', 5_000),
+    project('host', 5 * MINUTE),
+    // Runs that leave the machine as it is, several at once.
+    project('e2e', 20 * MINUTE),
+    // Runs that take programs, loop devices, space or servers away from the machine: one at a time, nothing beside them.
+    project('exclusive', 20 * MINUTE)
+  ]
 }

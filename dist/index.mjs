@@ -37,865 +37,20 @@ import {
 } from "./chunk-QT2UPS3B.mjs";
 
 // src/main.ts
-import { existsSync as existsSync4, mkdirSync as mkdirSync5 } from "node:fs";
+import { existsSync as existsSync4, mkdirSync as mkdirSync5, writeFileSync as writeFileSync6 } from "node:fs";
 import { tmpdir as tmpdir2 } from "node:os";
 import { basename as basename4, join as join10 } from "node:path";
 
 // src/boot-check/boot-check.ts
+import { randomBytes as randomBytes2 } from "node:crypto";
 import { once } from "node:events";
-import { appendFileSync, closeSync, createWriteStream, openSync, rmSync as rmSync2 } from "node:fs";
-import { join } from "node:path";
-
-// src/boot-check/expectations.ts
-import { request } from "node:http";
-import { createConnection } from "node:net";
-import { setTimeout as delay } from "node:timers/promises";
-var PAUSE = 500;
-var PATIENCE = 5e3;
-var LOOK = 50;
-function parsePort(text) {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  return port >= 1 && port <= 65535 ? port : null;
-}
-function parseHttpExpectation(text) {
-  const [, digits = "", path = "", status] = /^(\d{1,5})(\/[\x21-\x7e]*)?=([1-5]\d\d)$/.exec(text) ?? [];
-  const port = parsePort(digits);
-  return port === null ? null : { kind: "http", port, path: path || "/", status: Number(status) };
-}
-var nameOf = (expected) => expected.kind === "port" ? `expect-port ${expected.port}` : `expect-http ${expected.port}${expected.path}=${expected.status}`;
-var readForwards = (usernet) => [...usernet.matchAll(/^\s*TCP\[(\w+)\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+[\d.]+\s+(\d+)\s/gm)].map(
-  ([, state2 = "", hostPort, guestPort]) => ({
-    state: state2,
-    hostPort: Number(hostPort),
-    guestPort: Number(guestPort)
-  })
-);
-var REFUSED = "nothing listens there";
-var SILENT = "the guest does not answer at all";
-async function meetExpectations(expectations, forwards, giveUp) {
-  const begin = performance.now();
-  const met = [];
-  const unmet = [];
-  const meet = async (expected) => {
-    for (; ; ) {
-      const answer = await ask(expected, forwards);
-      if (answer === null) {
-        met.push({ name: nameOf(expected), seconds: (performance.now() - begin) / 1e3 });
-        return;
-      }
-      if (giveUp.aborted) {
-        unmet.push(`${nameOf(expected)}: ${answer}`);
-        return;
-      }
-      await delay(PAUSE, void 0, { signal: giveUp }).catch(() => {
-      });
-    }
-  };
-  await Promise.all(expectations.map(meet));
-  return { met, unmet };
-}
-async function ask(expected, forwards) {
-  const door = (await forwards()).find(
-    ({ state: state2, guestPort }) => state2 === "HOST_FORWARD" && guestPort === expected.port
-  );
-  if (door === void 0) return "QEMU does not forward the port";
-  if (expected.kind === "port") return askPort(door.hostPort, forwards);
-  const status = await askHttp(door.hostPort, expected);
-  if (status === expected.status) return null;
-  if (typeof status === "number") return `the answer is ${status}`;
-  return await askPort(door.hostPort, forwards) ?? status;
-}
-async function askPort(hostPort, forwards) {
-  const socket = createConnection({ host: "127.0.0.1", port: hostPort, allowHalfOpen: true });
-  let over = false;
-  let spoke = false;
-  socket.on("error", () => {
-    over = true;
-  });
-  socket.on("end", () => {
-    over = true;
-  });
-  socket.on("data", () => {
-    spoke = true;
-  });
-  try {
-    for (const end = performance.now() + PATIENCE; performance.now() < end; ) {
-      await delay(LOOK);
-      if (spoke) return null;
-      const wasOver = over;
-      const states = (await forwards()).filter((forward) => forward.hostPort === hostPort);
-      if (states.some(({ state: state2 }) => /ESTABLISHED|WAIT|CLOSING|LAST_ACK/.test(state2))) return null;
-      if (wasOver) return REFUSED;
-    }
-    return SILENT;
-  } finally {
-    socket.destroy();
-  }
-}
-function askHttp(hostPort, { port, path }) {
-  return new Promise((resolve2) => {
-    const silence = `there is no answer within ${PATIENCE / 1e3} seconds`;
-    const asking = request({
-      host: "127.0.0.1",
-      port: hostPort,
-      path,
-      // As somebody on the machine itself would ask: services refuse names that they do not know.
-      headers: { host: `localhost:${port}`, "user-agent": "docker-to-disk", connection: "close" },
-      agent: false,
-      signal: AbortSignal.timeout(PATIENCE)
-    });
-    asking.on("response", (response) => {
-      resolve2(response.statusCode ?? "the answer has no status");
-      response.on("error", () => {
-      });
-      asking.destroy();
-    });
-    asking.on("error", (error2) => {
-      if (error2.code === "ABORT_ERR" || error2.name === "TimeoutError") resolve2(silence);
-      else if (error2.code?.startsWith("HPE_")) resolve2("the answer is not HTTP");
-      else resolve2("the connection is closed without an answer");
-    });
-    asking.end();
-  });
-}
-
-// src/boot-check/machine.ts
-function qemuArgv(machine) {
-  const disk = {
-    driver: "qcow2",
-    "node-name": "disk",
-    // The overlay is thrown away: what the guest flushes need not reach the host's disk.
-    cache: { "no-flush": true },
-    file: { driver: "file", filename: machine.overlay }
-  };
-  return [
-    ...["qemu-system-x86_64", "-name", machine.name, "-nodefaults", "-no-user-config", "-display", "none"],
-    // With this SeaBIOS speaks on the serial port too, so that "No bootable device" is seen; the display comes below.
-    ...["-machine", "q35,graphics=off", "-accel", machine.accelerator === "tcg" ? "tcg,thread=multi" : "kvm"],
-    // All that a machine of today has: recent distributions are built for x86-64-v2 and v3.
-    ...["-cpu", machine.accelerator === "tcg" ? "max,la57=off" : "host"],
-    ...["-m", `${machine.memoryMiB}M`, "-smp", `${machine.cpus}`],
-    ...[
-      "-blockdev",
-      JSON.stringify(disk),
-      ...DISKS[machine.devices.diskBus].flatMap((device) => ["-device", device])
-    ],
-    ...[
-      "-netdev",
-      network(machine.forwards),
-      "-device",
-      `${CARDS[machine.devices.networkCard]},netdev=net,romfile=`
-    ],
-    ...["-device", "virtio-rng-pci", "-serial", "stdio"],
-    ...["-chardev", monitorSocket(machine.monitor), "-mon", "chardev=monitor,mode=control"],
-    // A display for the screenshot. It comes last so that the other devices are where they would be without it.
-    ...["-device", "VGA"],
-    // A machine that resets has not come up. It stops then, as one that powers itself off; QMP tells which it was, and the
-    // display is still there.
-    ...[
-      "-no-reboot",
-      "-no-shutdown",
-      "-sandbox",
-      "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
-    ]
-  ];
-}
-var DISKS = {
-  virtio: ["virtio-blk-pci,drive=disk,bootindex=1"],
-  sata: ["ide-hd,bus=ide.0,drive=disk,bootindex=1"],
-  nvme: ["nvme,serial=docker-to-disk,drive=disk,bootindex=1"],
-  scsi: ["virtio-scsi-pci,id=scsi", "scsi-hd,bus=scsi.0,drive=disk,bootindex=1"]
-};
-var CARDS = {
-  virtio: "virtio-net-pci",
-  e1000: "e1000",
-  e1000e: "e1000e",
-  vmxnet3: "vmxnet3"
-};
-var network = (forwards) => ["user,id=net,restrict=on", ...forwards.map((port) => `hostfwd=tcp:127.0.0.1:0-:${port}`)].join(",");
-var monitorSocket = (path) => `socket,id=monitor,path=${path.replaceAll(",", ",,")},server=on,wait=off`;
-var KVM_FAILURE = /KVM internal error|failed to initialize kvm|Could not access KVM|kvm.*(?:not supported|failed)|invalid accelerator kvm/i;
-
-// src/boot-check/monitor.ts
-import { createConnection as createConnection2 } from "node:net";
-import { createInterface } from "node:readline";
-var RETRY = 50;
-var PATIENCE2 = 1e4;
-var Monitor = class {
-  /** @param path of the socket that QEMU makes */
-  constructor(path) {
-    this.path = path;
-    this.#connect();
-  }
-  path;
-  #socket = null;
-  #isDown = false;
-  /** Called once when the guest has shut itself down, with QMP's reason: `guest-shutdown`, `guest-reset` or `guest-panic`. */
-  onShutdown = () => {
-  };
-  /** Called when the disk of the machine cannot be written for lack of space; QEMU stops the machine then. */
-  onDiskFull = () => {
-  };
-  #closed = false;
-  #finished = () => {
-  };
-  #ended = new Promise((resolve2) => {
-    this.#finished = resolve2;
-  });
-  #connected = () => {
-  };
-  #ready = new Promise((resolve2) => {
-    this.#connected = resolve2;
-  });
-  #pending = /* @__PURE__ */ new Map();
-  #lastId = 0;
-  /**
-   * Has QEMU carry out a command.
-   * @returns what the command returns
-   * @throws Error with QEMU's words if it refuses, or if it does not answer
-   */
-  async execute(command, args = {}) {
-    const id = ++this.#lastId;
-    const answered = this.#ready.then(
-      () => new Promise((resolve2) => {
-        this.#pending.set(id, resolve2);
-        this.#socket?.write(`${JSON.stringify({ execute: command, arguments: args, id })}
-`);
-      })
-    );
-    let timer;
-    const late = new Promise((resolve2) => {
-      timer = setTimeout(() => resolve2({ error: { desc: "QEMU does not answer" } }), PATIENCE2);
-    });
-    const ended = this.#ended.then(() => ({ error: { desc: "QEMU has ended" } }));
-    const message = await Promise.race([answered, late, ended]);
-    clearTimeout(timer);
-    this.#pending.delete(id);
-    if (message.error) throw new Error(`${command}: ${message.error.desc ?? "QEMU refuses"}`);
-    return message.return;
-  }
-  /** Ends the talk; commands under way and later ones fail. */
-  close() {
-    this.#closed = true;
-    this.#finished();
-    this.#socket?.destroy();
-  }
-  #connect() {
-    if (this.#closed) return;
-    const socket = createConnection2(this.path);
-    this.#socket = socket;
-    socket.on("connect", () => {
-      socket.write('{"execute":"qmp_capabilities"}\n');
-      this.#connected();
-      this.execute("query-status").then(
-        (answer) => {
-          if (answer.status === "shutdown") this.#goDown("guest-shutdown");
-        },
-        () => {
-        }
-      );
-    });
-    socket.on("error", () => setTimeout(() => this.#connect(), RETRY).unref());
-    socket.on("close", (hadError) => {
-      if (!hadError) this.#finished();
-    });
-    const lines = createInterface({ input: socket });
-    lines.on("error", () => {
-    });
-    lines.on("line", (line) => this.#hear(line));
-  }
-  #goDown(reason) {
-    if (this.#isDown || !reason.startsWith("guest-")) return;
-    this.#isDown = true;
-    this.onShutdown(reason);
-  }
-  #hear(line) {
-    let message;
-    try {
-      message = JSON.parse(line);
-    } catch {
-      return;
-    }
-    if (message.event === "SHUTDOWN") this.#goDown(`${message.data?.reason}`);
-    if (message.event === "BLOCK_IO_ERROR" && message.data?.nospace) this.onDiskFull();
-    if (message.id !== void 0) this.#pending.get(message.id)?.(message);
-  }
-};
-
-// src/boot-check/screenshot.ts
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { basename } from "node:path";
-import { crc32, deflateSync } from "node:zlib";
-var PNG_SIGNATURE = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]);
-function pngOf(ppm) {
-  const [header = "", columns, lines] = /^P6\s+(\d+)\s+(\d+)\s+255\s/.exec(ppm.toString("latin1", 0, 64)) ?? [];
-  const [width, height] = [Number(columns), Number(lines)];
-  const pixels = ppm.subarray(header.length);
-  if (header === "" || width * height === 0 || pixels.length < width * height * 3)
-    throw new Error("QEMU wrote no picture");
-  const rows = Array.from({ length: height }, (_, y) => [
-    Buffer.from([0]),
-    // no filter
-    pixels.subarray(y * width * 3, (y + 1) * width * 3)
-  ]);
-  const size = Buffer.alloc(13);
-  size.writeUInt32BE(width, 0);
-  size.writeUInt32BE(height, 4);
-  size.set([8, 2], 8);
-  return Buffer.concat([
-    PNG_SIGNATURE,
-    chunk("IHDR", size),
-    chunk("IDAT", deflateSync(Buffer.concat(rows.flat()))),
-    chunk("IEND", Buffer.alloc(0))
-  ]);
-}
-function chunk(type, data) {
-  const content = Buffer.concat([Buffer.from(type), data]);
-  const [length, check] = [Buffer.alloc(4), Buffer.alloc(4)];
-  length.writeUInt32BE(data.length);
-  check.writeUInt32BE(crc32(content));
-  return Buffer.concat([length, content, check]);
-}
-async function takeScreenshot(monitor, path) {
-  const ppm = `${path}.ppm`;
-  try {
-    await monitor.execute("screendump", { filename: basename(ppm) });
-    writeFileSync(path, pngOf(readFileSync(ppm)));
-  } catch (error2) {
-    info(`No screenshot of the machine: ${inert(messageOf(error2))}`);
-  } finally {
-    rmSync(ppm, { force: true });
-  }
-}
-
-// src/boot-check/console.ts
-import { StringDecoder } from "node:string_decoder";
-var LONGEST_LINE = 4096;
-var ConsoleLines = class {
-  #decoder = new StringDecoder("utf8");
-  #pending = "";
-  /** @returns the lines that the chunk completes */
-  write(chunk2) {
-    const [first = "", ...rest] = this.#decoder.write(chunk2).split("\n");
-    this.#append(first);
-    const lines = [];
-    for (const part of rest) {
-      lines.push(this.partial);
-      this.#pending = "";
-      this.#append(part);
-    }
-    return lines;
-  }
-  /** The line that has no newline yet: where a prompt stands. */
-  get partial() {
-    const visible = this.#pending.replace(/\r+$/, "");
-    return stripTerminal(visible.slice(visible.lastIndexOf("\r") + 1));
-  }
-  #append(text) {
-    if (this.#pending.length < LONGEST_LINE) this.#pending = (this.#pending + text).slice(0, LONGEST_LINE);
-  }
-};
-
-// src/boot-check/diagnosis.ts
-var CAUSES = [
-  {
-    id: "no-boot-device",
-    summary: "The firmware found nothing to start on the disk.",
-    advice: "The MBR or its active partition is damaged; nothing in the image should be able to do that: please report it.",
-    patterns: [/Boot failed: not a bootable disk/],
-    prompts: [/No bootable device/, /^Missing operating system/i]
-  },
-  {
-    id: "loader-broken",
-    summary: "The boot loader could not load the rest of itself.",
-    advice: "Files in /boot/extlinux were changed after extlinux was installed, or the filesystem has features that it cannot read.",
-    patterns: [
-      /Failed to load ldlinux/,
-      /^boot: no DEFAULT or UI configuration directive found/i,
-      /No DEFAULT or UI configuration/
-    ],
-    prompts: [/^Boot error/]
-  },
-  {
-    id: "kernel-not-loaded",
-    summary: "The boot loader could not load the kernel or its initrd.",
-    advice: "Look at the file named above in the image: it is missing, no Linux kernel for x86, or larger than memory; for the last, raise memory.",
-    patterns: [
-      /Loading .*\.\.\. ?failed/,
-      /Could not find kernel image/,
-      /Could not find ramdisk image/,
-      /Invalid or corrupt kernel image/,
-      /Booting kernel failed/,
-      /Initrd too large/i
-    ]
-  },
-  {
-    id: "out-of-memory",
-    summary: "The machine has too little memory to start.",
-    advice: "Raise memory, such as memory: 2048M.",
-    patterns: [
-      /System is out of memory/,
-      /Kernel panic - not syncing: (?:System is deadlocked on memory|Out of memory)/,
-      /Initramfs unpacking failed: write error/,
-      /-- System halted/
-    ]
-  },
-  {
-    id: "no-root",
-    summary: "The kernel or its initrd could not mount the root filesystem.",
-    advice: "The kernel lacks a driver for the machine's disk (Debian's cloud kernel has virtio but no SATA) or root= names another disk. Install a kernel with the driver, have the initrd include it, and leave root= out of kernel-args.",
-    patterns: [
-      /VFS: Unable to mount root/,
-      /VFS: Cannot open root device/,
-      /ALERT!.*does not exist/,
-      /Mounting .* on .*sysroot failed/i,
-      /mount: mounting .* on \/sysroot failed/i,
-      /dracut.*Could not boot/
-    ]
-  },
-  {
-    id: "initramfs-shell",
-    summary: "The initrd gave up and opened its shell.",
-    advice: "The lines above say what it missed; most often the disk driver or the root filesystem.",
-    patterns: [
-      /initramfs emergency recovery shell/i,
-      /Dropping to a shell/i,
-      /Generating "\/run\/initramfs\/rdsosreport\.txt"/
-    ],
-    prompts: [/^\(initramfs\)/]
-  },
-  {
-    id: "init-died",
-    summary: "The init program ended, and the kernel cannot go on without it.",
-    advice: "Look at what /sbin/init is in the image and at its last lines above; a shared library it needs may be missing.",
-    patterns: [/Kernel panic - not syncing: Attempted to kill init/]
-  },
-  {
-    id: "no-init",
-    summary: "The kernel found no init program that it can start.",
-    advice: "Install an init system in the Dockerfile (systemd-sysv on Debian and Ubuntu, openrc on Alpine), or look at init= in kernel-args.",
-    patterns: [
-      /Kernel panic - not syncing: (?:No working init found|Requested init)/,
-      /can't execute '.*init'/i,
-      /No init found\. Try passing init=/,
-      /Target filesystem doesn't have requested/
-    ]
-  },
-  {
-    id: "panic",
-    summary: "The kernel panicked.",
-    advice: "The first line of the panic above names the reason.",
-    patterns: [/Kernel panic - not syncing/, /end Kernel panic/]
-  },
-  {
-    id: "emergency-mode",
-    summary: "The system went into systemd's emergency or rescue mode.",
-    advice: "A unit that the boot depends on failed, most often a mount in /etc/fstab that does not exist in this machine; the lines above name it.",
-    patterns: [
-      /You are in (?:emergency|rescue) mode/,
-      /Cannot open access to console, the root account is locked/
-    ],
-    prompts: [/^Press Enter for (?:maintenance|emergency)/, /^Give root password for maintenance/]
-  }
-];
-var LOGIN_PROMPT = /^(?!last )[\w.()-]+ login:(?:\s|$)|^login:\s*$/i;
-function judgeLine(line, successPattern, finished = true) {
-  if (successPattern === null ? LOGIN_PROMPT.test(line) : successPattern.test(line)) return "success";
-  const matches = (patterns = []) => patterns.some((pattern) => pattern.test(line));
-  return CAUSES.find(({ patterns, prompts }) => finished && matches(patterns) || matches(prompts)) ?? null;
-}
-
-// src/boot-check/watch.ts
-var QUOTED_BEFORE = 16;
-var QUOTED_AFTER = 4;
-var ConsoleWatch = class {
-  constructor(successPattern) {
-    this.successPattern = successPattern;
-  }
-  successPattern;
-  #lines = new ConsoleLines();
-  #recent = [];
-  #after = [];
-  #decision = null;
-  /** @returns the lines that the chunk completes */
-  write(chunk2) {
-    const lines = this.#lines.write(chunk2);
-    for (const line of lines) this.#see(line, true);
-    this.#see(this.#lines.partial, false);
-    return lines;
-  }
-  /** The line that decided, the first that does. */
-  get decision() {
-    return this.#decision;
-  }
-  /** The line that has no newline yet. */
-  get partial() {
-    return this.#lines.partial;
-  }
-  /** Whether anything at all has appeared. */
-  get spoke() {
-    return this.#recent.length > 0 || this.partial.trim() !== "";
-  }
-  /** The lines for a person to see: the last before the decision with the one that decided, and the first after it. */
-  get quotation() {
-    const after = this.#decision === null && this.partial.trim() !== "" ? [this.partial] : this.#after;
-    return [...this.#recent, ...after];
-  }
-  #see(line, finished) {
-    if (line.trim() === "") return;
-    if (this.#decision !== null) {
-      if (finished && line !== this.#recent.at(-1) && this.#after.length < QUOTED_AFTER)
-        this.#after.push(line);
-      return;
-    }
-    const outcome = judgeLine(line, this.successPattern, finished);
-    if (outcome !== null) this.#decision = { line, outcome };
-    if (outcome === null && !finished) return;
-    this.#recent.push(line);
-    if (this.#recent.length > QUOTED_BEFORE) this.#recent.shift();
-  }
-};
-
-// src/boot-check/boot-check.ts
-var BootFailure = class extends ActionError {
-  constructor(diagnosis, accelerator, seconds, lastLines, lead) {
-    super(
-      [
-        `${lead}: ${diagnosis.summary} (after ${formatSeconds(seconds)}, ${accelerator.toUpperCase()})`,
-        diagnosis.advice,
-        ...lastLines.length > 0 ? ["The console ends with:", ...lastLines.map((line) => `  ${inert(line)}`)] : ["The console is empty."]
-      ].join("\n"),
-      "Boot check failed"
-    );
-    this.diagnosis = diagnosis;
-    this.accelerator = accelerator;
-    this.seconds = seconds;
-  }
-  diagnosis;
-  accelerator;
-  seconds;
-};
-var AFTERMATH = 400;
-var LEAST_FOR_EXPECTATIONS = 15e3;
-var TCG_STRETCH = 2;
-async function checkBoot(host, undo, options) {
-  const { boot, machines } = options;
-  const fallBack = (reason) => {
-    if (boot.accelerator === "kvm") throw noKvm(reason);
-    const timeout = boot.timeout * TCG_STRETCH;
-    info(
-      `No KVM (${inert(reason)}): the machine runs under TCG, QEMU's own emulation, which is several times slower. boot-timeout is doubled to ${timeout} seconds.`
-    );
-    return { accelerator: "tcg", timeout };
-  };
-  const unusable2 = boot.accelerator === "tcg" ? null : await makeKvmUsable(host, undo);
-  let pace = { accelerator: boot.accelerator === "tcg" ? "tcg" : "kvm", timeout: boot.timeout };
-  if (unusable2 !== null) pace = fallBack(unusable2);
-  const results = [];
-  for (const [i, devices] of machines.entries()) {
-    if (machines.length > 1) {
-      const title = `Machine ${i + 1} of ${machines.length}: ${describeDevices(devices)}`;
-      info(title);
-      appendFileSync(options.serialLog, `${i > 0 ? "\n" : ""}=== ${title} ===
-`);
-    }
-    try {
-      results.push(await attempt(host, undo, options, devices, pace));
-    } catch (error2) {
-      if (!(error2 instanceof KvmFailure)) throw error2;
-      pace = fallBack(error2.message);
-      results.push(await attempt(host, undo, options, devices, pace));
-    }
-    const { evidence, seconds, accelerator } = results[i];
-    info(
-      `The image boots: ${inert(evidence)} after ${formatSeconds(seconds)} under ${accelerator.toUpperCase()}`
-    );
-  }
-  return results;
-}
-var describeDevices = ({ diskBus, networkCard }) => `disk on ${diskBus}, network card ${networkCard}`;
-var KvmFailure = class extends Error {
-};
-var noKvm = (reason) => new ActionError(
-  `Input accelerator is "kvm", but KVM does not work here: ${reason}. Set accelerator to auto or tcg.`,
-  "No KVM"
-);
-async function makeKvmUsable(host, undo) {
-  const device = "/dev/kvm";
-  const open = () => {
-    try {
-      closeSync(openSync(device, "r+"));
-      return null;
-    } catch (error2) {
-      return error2.code ?? "unknown error";
-    }
-  };
-  const code = open();
-  if (code === null) return null;
-  if (code === "ENOENT") return `${device} is absent`;
-  if (code !== "EACCES") return `${device} cannot be opened: ${code}`;
-  if (host.which("udevadm") !== null)
-    await host.run(["udevadm", "settle", "--timeout=15"], { allowFailure: true, timeout: 2e4 });
-  const present = await host.runAsRoot(["stat", "--format", "%a", device], { allowFailure: true });
-  const mode = present.stdout.trim() || "660";
-  if (!/[67]$/.test(mode)) undo.register({ kind: "mode", path: device, mode });
-  await host.runAsRoot(["chmod", "o+rw", device], { allowFailure: true });
-  const after = open();
-  return after === null ? null : `${device} cannot be opened: ${after}`;
-}
-async function attempt(host, undo, { disk, boot, serialLog, screenshot, workDir, machines }, devices, pace) {
-  const { accelerator } = pace;
-  const overlay = join(workDir, "overlay.qcow2");
-  await host.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", disk, overlay]);
-  const name = `docker-to-disk-${undo.runId}`;
-  const socket = "monitor.qmp";
-  const folder = openSync(workDir, "r");
-  const { memoryMiB, cpus } = boot;
-  const forwards = [...new Set(boot.expectations.map(({ port }) => port))];
-  const begin = performance.now();
-  const qemu = host.start(
-    qemuArgv({ name, accelerator, memoryMiB, cpus, overlay, monitor: socket, forwards, devices }),
-    { stdio: ["ignore", "pipe", "pipe"], cwd: workDir }
-  );
-  const log = createWriteStream(serialLog, { flags: "a" });
-  const monitor = new Monitor(`/proc/self/fd/${folder}/${socket}`);
-  void qemu.ended.then(() => monitor.close());
-  const watch = new ConsoleWatch(boot.successPattern);
-  const on = machines.length > 1 || devices.diskBus !== "virtio" ? ` with its ${describeDevices(devices)}` : "";
-  const secondsSince = () => (performance.now() - begin) / 1e3;
-  try {
-    const verdict = await watchMachine(qemu, { watch, monitor, boot, log, pace });
-    const seconds = secondsSince();
-    if (host.cancelled.aborted) throw host.cancelled.reason;
-    if (watch.partial.trim() !== "") printGuest(watch.partial);
-    if (verdict instanceof Error) throw verdict;
-    if (typeof verdict !== "string")
-      throw new BootFailure(verdict, accelerator, seconds, watch.quotation, `The image does not boot${on}`);
-    if (boot.maxSeconds !== null && seconds > boot.maxSeconds) {
-      const cause = overBudget(seconds, boot.maxSeconds);
-      throw new BootFailure(
-        cause,
-        accelerator,
-        seconds,
-        watch.quotation,
-        `The image boots${on}, but too slowly`
-      );
-    }
-    const left = Math.max(pace.timeout * 1e3 - (performance.now() - begin), LEAST_FOR_EXPECTATIONS);
-    const later = new ConsoleWatch(NEVER);
-    const checks = await checkExpectations(qemu, { monitor, boot, later, left });
-    if (host.cancelled.aborted) throw host.cancelled.reason;
-    if (checks instanceof Error) throw checks;
-    if (!Array.isArray(checks)) {
-      const lines = later.quotation.length > 0 ? later.quotation : watch.quotation;
-      throw new BootFailure(
-        checks,
-        accelerator,
-        secondsSince(),
-        lines,
-        `The image boots${on}, but a check failed`
-      );
-    }
-    return { devices, accelerator, seconds, evidence: verdict, checks };
-  } finally {
-    if (!host.cancelled.aborted) await takeScreenshot(monitor, screenshot);
-    await qemu.end(2e3);
-    monitor.close();
-    log.end();
-    await once(log, "close").catch(() => {
-    });
-    closeSync(folder);
-    for (const path of [overlay, join(workDir, socket)]) rmSync2(path, { force: true });
-  }
-}
-var printGuest = (line) => info(`guest \u2502 ${inert(line)}`);
-function watchMachine(qemu, facts) {
-  const { watch, monitor, boot, log, pace } = facts;
-  const { accelerator } = pace;
-  let stderr = "";
-  return new Promise((resolve2) => {
-    const timer = setTimeout(() => resolve2(timeoutCause(boot, pace, watch.spoke)), pace.timeout * 1e3);
-    qemu.stdout?.on("data", (chunk2) => {
-      log.write(chunk2);
-      const decidedBefore = watch.decision !== null;
-      for (const line2 of watch.write(chunk2)) printGuest(line2);
-      if (decidedBefore || watch.decision === null) return;
-      clearTimeout(timer);
-      const { line, outcome } = watch.decision;
-      if (outcome === "success") resolve2(line);
-      else setTimeout(() => resolve2(outcome), AFTERMATH);
-    });
-    monitor.onDiskFull = () => resolve2(diskFull());
-    monitor.onShutdown = (reason) => setTimeout(() => {
-      if (watch.decision === null) resolve2(shutdownCause(reason, "before it was up"));
-    }, AFTERMATH);
-    log.on("error", resolve2);
-    qemu.stderr?.setEncoding("utf8");
-    qemu.stderr?.on("data", (text) => {
-      stderr = (stderr + text).slice(-4096);
-      if (accelerator === "kvm" && KVM_FAILURE.test(stderr)) resolve2(new KvmFailure(firstLine(stderr)));
-    });
-    void qemu.ended.then((end) => {
-      clearTimeout(timer);
-      if (accelerator === "kvm" && !watch.spoke)
-        resolve2(new KvmFailure(firstLine(stderr) || "QEMU ended at once"));
-      if (watch.decision === null) resolve2(endCause(end, stderr));
-    });
-  });
-}
-var NEVER = /(?!)/;
-async function checkExpectations(qemu, facts) {
-  const { monitor, boot, later, left } = facts;
-  const { expectations } = boot;
-  if (expectations.length === 0) return [];
-  info(`The machine is up. Waiting for ${expectations.map(nameOf).join(", ")}`);
-  const giveUp = new AbortController();
-  const timer = setTimeout(() => giveUp.abort(), left);
-  const forwards = async () => {
-    const usernet = await monitor.execute("human-monitor-command", { "command-line": "info usernet" }).catch(() => "");
-    return readForwards(`${usernet}`);
-  };
-  try {
-    const outcome = await Promise.race([
-      meetExpectations(expectations, forwards, giveUp.signal),
-      downfall(qemu, monitor, later)
-    ]);
-    if (!("met" in outcome)) return outcome;
-    const { met, unmet } = outcome;
-    for (const { name, seconds } of met) info(`${name}: holds after ${formatSeconds(seconds)}`);
-    return unmet.length === 0 ? met : unmetCause(unmet, left / 1e3);
-  } finally {
-    clearTimeout(timer);
-    giveUp.abort();
-  }
-}
-var overBudget = (seconds, most) => ({
-  id: "over-budget",
-  summary: `It takes ${(seconds - most).toFixed(1)} seconds more than max-boot-seconds (${most}) allows.`,
-  advice: "Look at the times in the console for what holds it up; under systemd, systemd-analyze blame tells. Under TCG a machine takes several times as long as under KVM."
-});
-var unmetCause = (unmet, seconds) => ({
-  id: "expectation",
-  summary: `${unmet.join("; ")}, ${Math.round(seconds)} seconds after the machine was up.`,
-  advice: "Look whether the service is enabled and what it says. It has to listen on all addresses, not on 127.0.0.1 alone, and the machine needs the address that it is offered by DHCP, 10.0.2.15. If it is only slow, raise boot-timeout."
-});
-function downfall(qemu, monitor, later) {
-  return new Promise((resolve2) => {
-    qemu.stdout?.on("data", (chunk2) => {
-      later.write(chunk2);
-      const outcome = later.decision?.outcome;
-      if (outcome !== void 0 && outcome !== "success") setTimeout(() => resolve2(outcome), AFTERMATH);
-    });
-    monitor.onDiskFull = () => resolve2(diskFull());
-    monitor.onShutdown = (reason) => setTimeout(() => {
-      if (later.decision === null) resolve2(shutdownCause(reason, "although it was up"));
-    }, AFTERMATH);
-    void qemu.ended.then((end) => resolve2(endCause(end, "")));
-  });
-}
-var diskFull = () => new Error("QEMU cannot write the machine's disk: no space left on device");
-var firstLine = (text) => text.trim().split("\n")[0] ?? "";
-function timeoutCause(boot, pace, spoke) {
-  const doubled = pace.timeout === boot.timeout ? "" : `, doubled from ${boot.timeout} without KVM`;
-  const limit = `boot-timeout (${pace.timeout} seconds${doubled})`;
-  const sign = boot.successPattern === null ? "login prompt" : `line that matches ${boot.successPattern}`;
-  if (!spoke) {
-    return {
-      id: "silent-console",
-      summary: `Nothing appeared on the serial console within ${limit}.`,
-      advice: "The kernel may log elsewhere: leave serial-console true and console= out of kernel-args."
-    };
-  }
-  return {
-    id: "timeout",
-    summary: `No ${sign} appeared on the serial console within ${limit}.`,
-    advice: "If the system was still starting, raise boot-timeout. If it was up, it has no getty on ttyS0: enable one, or set boot-success-pattern to a line that it prints."
-  };
-}
-var shutdownCause = (reason, when) => reason === "guest-reset" ? {
-  id: "reset",
-  summary: `The machine reset itself ${when}.`,
-  advice: "A kernel or init that reboots on failure: the last lines above say why it gave up."
-} : {
-  id: "shutdown",
-  summary: `The machine powered itself off ${when}.`,
-  advice: "Something in the image shuts it down during boot: the last lines above name it."
-};
-function endCause({ exitCode, signal }, stderr) {
-  const words = stderr.trim().split("\n").slice(-3).map(inert).join(" ");
-  return {
-    id: "qemu-ended",
-    summary: `QEMU ${signal ? `was ended by ${signal}` : `ended with exit code ${exitCode}`}${words ? `: ${words}` : ""}.`,
-    advice: "If memory was short on the runner, lower memory; otherwise the message above says what QEMU could not do."
-  };
-}
-
-// src/distro/drivers.ts
-var DISK_BUSES = ["virtio", "sata", "nvme", "scsi"];
-var DISK_DRIVERS = {
-  virtio: ["virtio_blk", "virtio_pci"],
-  sata: ["ahci", "sd_mod"],
-  nvme: ["nvme"],
-  scsi: ["virtio_scsi", "virtio_pci", "sd_mod"]
-};
-var LARGEST_LIST = 1 << 20;
-async function readDrivers({ index, read }, { version, initrd }) {
-  const folder = ["lib/modules", "usr/lib/modules"].map((parent) => index.resolve(`${parent}/${version}`)).find((real) => real !== null);
-  if (folder === void 0 || version === "") return null;
-  const list = index.resolve(`${folder}/modules.builtin`);
-  const text = list === null ? null : await read(list, LARGEST_LIST);
-  if (text === null) return null;
-  const builtIn = new Set(text.toString("latin1").split("\n").map(moduleOf));
-  const all = /* @__PURE__ */ new Set([...builtIn, ...filesBelow(index, folder).map(moduleOf)]);
-  return { early: initrd === null ? builtIn : all, all };
-}
-function missingForRoot(drivers, filesystem) {
-  if (drivers === null) return null;
-  const has = (name) => drivers.early.has(name);
-  const missing = [
-    // The driver ext4 reads ext3 and ext2 as well.
-    ...has("ext4") || has(filesystem) ? [] : [`the filesystem (${filesystem})`],
-    ...DISK_BUSES.some((bus) => DISK_DRIVERS[bus].every(has)) ? [] : [`any disk (${DISK_BUSES.join(", ")})`]
-  ];
-  return missing.length === 0 ? null : missing.join(" and ");
-}
-function filesBelow(index, folder) {
-  return index.list(folder).flatMap((name) => {
-    const path = `${folder}/${name}`;
-    const kind = index.entry(path)?.kind;
-    if (kind === "d") return filesBelow(index, path);
-    return kind === "f" ? [path] : [];
-  });
-}
-var moduleOf = (path) => (path.split("/").pop() ?? "").replace(/\.ko(\.\w+)?$/, "").replaceAll("-", "_");
-
-// src/boot-check/devices.ts
-var NETWORK_CARDS = ["virtio", "e1000", "e1000e", "vmxnet3"];
-var NETWORK_DRIVERS = {
-  virtio: ["virtio_net", "virtio_pci"],
-  e1000: ["e1000"],
-  e1000e: ["e1000e"],
-  vmxnet3: ["vmxnet3"]
-};
-var fitting = (needed, all, drivers) => drivers === void 0 ? all[0] : all.find((one) => needed[one].every((name) => drivers.has(name))) ?? all[0];
-function planDevices({
-  diskBus,
-  networkCard,
-  matrix
-}, drivers) {
-  const card = networkCard === "auto" ? fitting(NETWORK_DRIVERS, NETWORK_CARDS, drivers?.all) ?? "virtio" : networkCard;
-  const bus = diskBus === "auto" ? fitting(DISK_DRIVERS, DISK_BUSES, drivers?.early) ?? "virtio" : diskBus;
-  return (matrix.length > 0 ? matrix : [bus]).map((one) => ({ diskBus: one, networkCard: card }));
-}
-var lacksDiskDriver = ({ diskBus }, drivers) => drivers === null ? [] : DISK_DRIVERS[diskBus].filter((name) => !drivers.early.has(name));
-
-// src/bootloader.ts
-import { closeSync as closeSync3, openSync as openSync3, readFileSync as readFileSync2, writeSync } from "node:fs";
+import { appendFileSync, closeSync as closeSync3, createWriteStream, openSync as openSync3, rmSync as rmSync2 } from "node:fs";
+import { join as join2 } from "node:path";
 
 // src/disk.ts
 import { randomBytes, randomUUID } from "node:crypto";
-import { closeSync as closeSync2, mkdirSync, openSync as openSync2, statfsSync, truncateSync } from "node:fs";
-import { basename as basename2, dirname, join as join2 } from "node:path";
+import { closeSync, mkdirSync, openSync, statfsSync, truncateSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 
 // src/edits.ts
 var import_tar_stream = __toESM(require_tar_stream(), 1);
@@ -1279,11 +434,11 @@ function mkfsArgv(plan, path, knowsPrezeroed) {
   ];
 }
 var filesystemIn = (path) => ({
-  name: `./${basename2(path)}?offset=${START_BYTES}`,
+  name: `./${basename(path)}?offset=${START_BYTES}`,
   cwd: dirname(path)
 });
 async function createDisk(host, plan, path) {
-  closeSync2(openSync2(path, "wx", 420));
+  closeSync(openSync(path, "wx", 420));
   truncateSync(path, plan.sizeBytes);
   await host.run(["sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", path], {
     input: sfdiskScript(plan)
@@ -1307,7 +462,7 @@ function checkSpace(folder, plan, measure, inputs) {
 }
 var FILL_LIMIT = 60 * 6e4;
 async function mountDisk(host, undo, plan, path, workDir) {
-  const mountPoint = join2(workDir, "root");
+  const mountPoint = join(workDir, "root");
   mkdirSync(mountPoint);
   const resources = [
     { kind: "loop", file: path },
@@ -1405,6 +560,14 @@ ${checked.stdout.slice(-2e3)}`,
   }
   info(checked.stdout.trim().split("\n").pop() ?? "");
 }
+async function uncleanFilesystem(host, path) {
+  const { name, cwd } = filesystemIn(path);
+  const { stdout } = await host.run(["debugfs", "-R", "show_super_stats -h", name], { cwd });
+  const field = (label2) => stdout.split("\n").find((line) => line.startsWith(`${label2}:`))?.slice(label2.length + 1).trim() ?? "";
+  if (field("Filesystem features").split(" ").includes("needs_recovery"))
+    return "its journal holds what was not written yet";
+  return field("Filesystem state") === "clean" ? null : `its state is "${field("Filesystem state")}"`;
+}
 var FULL = 8 * MIB;
 var freeBytes = (path) => {
   const { bavail, bsize } = statfsSync(path);
@@ -1421,7 +584,1234 @@ function explainFullDisk(error2, { path, mountPoint }) {
   );
 }
 
+// src/boot-check/expectations.ts
+import { request } from "node:http";
+import { createConnection } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+var PAUSE = 500;
+var PATIENCE = 5e3;
+var LOOK = 50;
+function parsePort(text) {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  return port >= 1 && port <= 65535 ? port : null;
+}
+function parseHttpExpectation(text) {
+  const [, digits = "", path = "", status] = /^(\d{1,5})(\/[\x21-\x7e]*)?=([1-5]\d\d)$/.exec(text) ?? [];
+  const port = parsePort(digits);
+  return port === null ? null : { kind: "http", port, path: path || "/", status: Number(status) };
+}
+var nameOf = (expected) => expected.kind === "port" ? `expect-port ${expected.port}` : `expect-http ${expected.port}${expected.path}=${expected.status}`;
+var readForwards = (usernet) => [...usernet.matchAll(/^\s*TCP\[(\w+)\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+[\d.]+\s+(\d+)\s/gm)].map(
+  ([, state2 = "", hostPort, guestPort]) => ({
+    state: state2,
+    hostPort: Number(hostPort),
+    guestPort: Number(guestPort)
+  })
+);
+var REFUSED = "nothing listens there";
+var SILENT = "the guest does not answer at all";
+async function meetExpectations(expectations, forwards, giveUp) {
+  const begin = performance.now();
+  const met = [];
+  const unmet = [];
+  const meet = async (expected) => {
+    for (; ; ) {
+      const answer = await ask(expected, forwards);
+      if (answer === null) {
+        met.push({ name: nameOf(expected), seconds: (performance.now() - begin) / 1e3 });
+        return;
+      }
+      if (giveUp.aborted) {
+        unmet.push({ name: nameOf(expected), answer });
+        return;
+      }
+      await delay(PAUSE, void 0, { signal: giveUp }).catch(() => {
+      });
+    }
+  };
+  await Promise.all(expectations.map(meet));
+  return { met, unmet };
+}
+async function ask(expected, forwards) {
+  const door = (await forwards()).find(
+    ({ state: state2, guestPort }) => state2 === "HOST_FORWARD" && guestPort === expected.port
+  );
+  if (door === void 0) return "QEMU does not forward the port";
+  if (expected.kind === "port") return askPort(door.hostPort, forwards);
+  const status = await askHttp(door.hostPort, expected);
+  if (status === expected.status) return null;
+  if (typeof status === "number") return `the answer is ${status}`;
+  return await askPort(door.hostPort, forwards) ?? status;
+}
+async function askPort(hostPort, forwards) {
+  const socket2 = createConnection({ host: "127.0.0.1", port: hostPort, allowHalfOpen: true });
+  let over = false;
+  let spoke = false;
+  socket2.on("error", () => {
+    over = true;
+  });
+  socket2.on("end", () => {
+    over = true;
+  });
+  socket2.on("data", () => {
+    spoke = true;
+  });
+  try {
+    for (const end = performance.now() + PATIENCE; performance.now() < end; ) {
+      await delay(LOOK);
+      if (spoke) return null;
+      const wasOver = over;
+      const states = (await forwards()).filter((forward) => forward.hostPort === hostPort);
+      if (states.some(({ state: state2 }) => /ESTABLISHED|WAIT|CLOSING|LAST_ACK/.test(state2))) return null;
+      if (wasOver) return REFUSED;
+    }
+    return SILENT;
+  } finally {
+    socket2.destroy();
+  }
+}
+function askHttp(hostPort, { port, path }) {
+  return new Promise((resolve2) => {
+    const silence = `there is no answer within ${PATIENCE / 1e3} seconds`;
+    const asking = request({
+      host: "127.0.0.1",
+      port: hostPort,
+      path,
+      // As somebody on the machine itself would ask: services refuse names that they do not know.
+      headers: { host: `localhost:${port}`, "user-agent": "docker-to-disk", connection: "close" },
+      agent: false,
+      signal: AbortSignal.timeout(PATIENCE)
+    });
+    asking.on("response", (response) => {
+      resolve2(response.statusCode ?? "the answer has no status");
+      response.on("error", () => {
+      });
+      asking.destroy();
+    });
+    asking.on("error", (error2) => {
+      if (error2.code === "ABORT_ERR" || error2.name === "TimeoutError") resolve2(silence);
+      else if (error2.code?.startsWith("HPE_")) resolve2("the answer is not HTTP");
+      else resolve2("the connection is closed without an answer");
+    });
+    asking.end();
+  });
+}
+
+// src/boot-check/guest.ts
+import { createConnection as createConnection2 } from "node:net";
+
+// src/boot-check/guest-tests.ts
+import { StringDecoder } from "node:string_decoder";
+var FOLDER = ".docker-to-disk";
+var STARTER = `/${FOLDER}/init`;
+var quote = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
+var starter = (init) => `#!/bin/sh
+/bin/sh /${FOLDER}/watch &
+exec ${quote(init)} "$@"
+`;
+var watcher = (token) => `#!/bin/sh
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb
+cd /
+while [ ! -c /dev/ttyS1 ]; do sleep 1; done
+exec < /dev/ttyS1 > /dev/ttyS1 2>&1
+stty raw -echo 2>/dev/null
+last=0
+while read -r word number; do
+  [ "$word" = ${token} ] && [ "$number" -gt "$last" ] 2>/dev/null || continue
+  last=$number
+  printf '\\n%s begin %s\\n' ${token} "$number"
+  "/${FOLDER}/run-$number" < /dev/null
+  printf '\\n%s end %s %s\\n' ${token} "$number" "$?"
+done
+`;
+var runnable = (content) => {
+  const bytes = Buffer.from(content);
+  return bytes.subarray(0, 2).toString("latin1") === "#!" ? bytes : Buffer.concat([Buffer.from("#!/bin/sh -e\n"), bytes]);
+};
+var hookEdits = (scripts, token, init) => [
+  { kind: "folder", path: FOLDER, mode: 493, uid: 0, gid: 0 },
+  { kind: "file", path: `${FOLDER}/init`, content: Buffer.from(starter(init)), mode: 493 },
+  { kind: "file", path: `${FOLDER}/watch`, content: Buffer.from(watcher(token)), mode: 493 },
+  ...scripts.map(({ content }, i) => ({
+    kind: "file",
+    path: `${FOLDER}/run-${i + 1}`,
+    content: runnable(content),
+    mode: 493
+  }))
+];
+var initOf = (kernelArgs, init) => [...kernelArgs.matchAll(/(?:^| )init=(\S+)/g)].pop()?.[1] ?? init;
+var persistenceScripts = (token) => ({
+  write: {
+    name: "check-persistence: writing",
+    content: `#!/bin/sh
+echo ${token} > /${FOLDER}/written && exit 0
+echo 'The root filesystem is mounted like this:'
+grep ' / ' /proc/mounts
+exit 1
+`
+  },
+  shutDown: {
+    name: "check-persistence: shutting down",
+    content: `#!/bin/sh
+if [ -d /run/systemd/system ]; then systemctl poweroff && exit; fi
+poweroff || openrc-shutdown --poweroff now || shutdown -h now || init 0
+`
+  },
+  read: {
+    name: "check-persistence: reading",
+    content: `#!/bin/sh
+[ "$(cat /${FOLDER}/written)" = ${token} ] && exit 0
+echo 'What the first boot wrote is not there.'
+exit 1
+`
+  }
+});
+var LONGEST_LINE = 1 << 14;
+var GuestReader = class {
+  constructor(token) {
+    this.token = token;
+  }
+  token;
+  #decoder = new StringDecoder("utf8");
+  #pending = "";
+  #running = null;
+  #blank = 0;
+  write(chunk2) {
+    const lines = (this.#pending + this.#decoder.write(chunk2)).split("\n");
+    this.#pending = (lines.pop() ?? "").slice(-LONGEST_LINE);
+    return lines.flatMap((line) => this.#read(stripTerminal(line)));
+  }
+  #read(line) {
+    const [word, what, digits, code] = line.split(" ");
+    const number = Number(digits);
+    if (word === this.token && what === "begin") {
+      this.#running = number;
+      this.#blank = 0;
+      return [{ kind: "begin", number }];
+    }
+    if (this.#running === null) return [];
+    if (word === this.token && what === "end" && number === this.#running) {
+      this.#running = null;
+      return [...this.#blanks(this.#blank - 1), { kind: "end", number, exitCode: Number(code) }];
+    }
+    if (line === "") {
+      this.#blank++;
+      return [];
+    }
+    const before = this.#blanks(this.#blank);
+    this.#blank = 0;
+    return [...before, { kind: "line", text: line }];
+  }
+  #blanks(count) {
+    return Array.from({ length: Math.max(count, 0) }, () => ({ kind: "line", text: "" }));
+  }
+};
+
+// src/boot-check/guest.ts
+var RETRY = 50;
+var ASK_AGAIN = 1e3;
+var BEGIN_LIMIT = 90;
+var KEPT_OUTPUT = 1 << 16;
+var QUOTED = 16;
+var Guest = class {
+  /** @param path of the socket that QEMU makes */
+  constructor(path, token) {
+    this.path = path;
+    this.token = token;
+    this.#reader = new GuestReader(token);
+    this.#connect();
+  }
+  path;
+  token;
+  #socket = null;
+  #closed = false;
+  #reader;
+  #onData = () => {
+  };
+  /**
+   * Runs a script and shows what it prints.
+   * @param limit seconds that it may take
+   */
+  run(number, limit) {
+    const asked = performance.now();
+    let begin = null;
+    let output = "";
+    const lastLines = [];
+    return new Promise((resolve2) => {
+      const finish = (exitCode) => {
+        clearInterval(asking);
+        this.#onData = () => {
+        };
+        resolve2({
+          exitCode,
+          began: begin !== null,
+          seconds: begin === null ? 0 : (performance.now() - begin) / 1e3,
+          limit: begin === null ? BEGIN_LIMIT : limit,
+          output,
+          lastLines
+        });
+      };
+      const ask2 = () => {
+        const [from, most] = begin === null ? [asked, BEGIN_LIMIT] : [begin, limit];
+        if (this.#closed || performance.now() - from > most * 1e3) finish(null);
+        else if (begin === null) this.#socket?.write(`${this.token} ${number}
+`);
+      };
+      const asking = setInterval(ask2, ASK_AGAIN);
+      this.#onData = (chunk2) => {
+        for (const event of this.#reader.write(chunk2)) {
+          if (event.kind === "begin" && event.number === number) begin = performance.now();
+          else if (event.kind === "end" && event.number === number) finish(event.exitCode);
+          else if (event.kind === "line") {
+            info(`test \u2502 ${inert(event.text)}`);
+            output = `${output}${event.text}
+`.slice(-KEPT_OUTPUT);
+            lastLines.push(event.text);
+            if (lastLines.length > QUOTED) lastLines.shift();
+          }
+        }
+      };
+      ask2();
+    });
+  }
+  close() {
+    this.#closed = true;
+    this.#socket?.destroy();
+  }
+  #connect() {
+    if (this.#closed) return;
+    const socket2 = createConnection2(this.path);
+    socket2.on("connect", () => {
+      this.#socket = socket2;
+    });
+    socket2.on("error", () => setTimeout(() => this.#connect(), RETRY).unref());
+    socket2.on("data", (chunk2) => this.#onData(chunk2));
+  }
+};
+
+// src/boot-check/kvm.ts
+import { closeSync as closeSync2, openSync as openSync2 } from "node:fs";
+var KvmFailure = class extends Error {
+};
+var noKvm = (reason) => new ActionError(
+  `Input accelerator is "kvm", but KVM does not work here: ${reason}. Set accelerator to auto or tcg.`,
+  "No KVM"
+);
+async function makeKvmUsable(host, undo) {
+  const device = "/dev/kvm";
+  const open = () => {
+    try {
+      closeSync2(openSync2(device, "r+"));
+      return null;
+    } catch (error2) {
+      return error2.code ?? "unknown error";
+    }
+  };
+  const code = open();
+  if (code === null) return null;
+  if (code === "ENOENT") return `${device} is absent`;
+  if (code !== "EACCES") return `${device} cannot be opened: ${code}`;
+  if (host.which("udevadm") !== null)
+    await host.run(["udevadm", "settle", "--timeout=15"], { allowFailure: true, timeout: 2e4 });
+  const present = await host.runAsRoot(["stat", "--format", "%a", device], { allowFailure: true });
+  const mode = present.stdout.trim() || "660";
+  if (!/[67]$/.test(mode)) undo.register({ kind: "mode", path: device, mode });
+  await host.runAsRoot(["chmod", "o+rw", device], { allowFailure: true });
+  const after = open();
+  return after === null ? null : `${device} cannot be opened: ${after}`;
+}
+
+// src/boot-check/machine.ts
+function qemuArgv(machine) {
+  const disk = {
+    driver: "qcow2",
+    "node-name": "disk",
+    // The overlay is thrown away: what the guest flushes need not reach the host's disk.
+    cache: { "no-flush": true },
+    file: { driver: "file", filename: machine.overlay }
+  };
+  return [
+    ...["qemu-system-x86_64", "-name", machine.name, "-nodefaults", "-no-user-config", "-display", "none"],
+    // With this SeaBIOS speaks on the serial port too, so that "No bootable device" is seen; the display comes below.
+    ...["-machine", "q35,graphics=off", "-accel", machine.accelerator === "tcg" ? "tcg,thread=multi" : "kvm"],
+    // All that a machine of today has: recent distributions are built for x86-64-v2 and v3.
+    ...["-cpu", machine.accelerator === "tcg" ? "max,la57=off" : "host"],
+    ...["-m", `${machine.memoryMiB}M`, "-smp", `${machine.cpus}`],
+    ...[
+      "-blockdev",
+      JSON.stringify(disk),
+      ...DISKS[machine.devices.diskBus].flatMap((device) => ["-device", device])
+    ],
+    ...[
+      "-netdev",
+      network(machine.forwards),
+      "-device",
+      `${CARDS[machine.devices.networkCard]},netdev=net,romfile=`
+    ],
+    ...["-device", "virtio-rng-pci", "-serial", "stdio"],
+    ...machine.guest === null ? [] : ["-chardev", socket("guest", machine.guest), "-serial", "chardev:guest"],
+    ...["-chardev", socket("monitor", machine.monitor), "-mon", "chardev=monitor,mode=control"],
+    // A display for the screenshot. It comes last so that the other devices are where they would be without it.
+    ...["-device", "VGA"],
+    // A machine that resets has not come up. It stops then, as one that powers itself off; QMP tells which it was, and the
+    // display is still there.
+    ...[
+      "-no-reboot",
+      "-no-shutdown",
+      "-sandbox",
+      "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
+    ]
+  ];
+}
+var DISKS = {
+  virtio: ["virtio-blk-pci,drive=disk,bootindex=1"],
+  sata: ["ide-hd,bus=ide.0,drive=disk,bootindex=1"],
+  nvme: ["nvme,serial=docker-to-disk,drive=disk,bootindex=1"],
+  scsi: ["virtio-scsi-pci,id=scsi", "scsi-hd,bus=scsi.0,drive=disk,bootindex=1"]
+};
+var CARDS = {
+  virtio: "virtio-net-pci",
+  e1000: "e1000",
+  e1000e: "e1000e",
+  vmxnet3: "vmxnet3"
+};
+var network = (forwards) => ["user,id=net,restrict=on", ...forwards.map((port) => `hostfwd=tcp:127.0.0.1:0-:${port}`)].join(",");
+var socket = (id, path) => `socket,id=${id},path=${path.replaceAll(",", ",,")},server=on,wait=off`;
+var KVM_FAILURE = /KVM internal error|failed to initialize kvm|Could not access KVM|kvm.*(?:not supported|failed)|invalid accelerator kvm/i;
+
+// src/boot-check/monitor.ts
+import { createConnection as createConnection3 } from "node:net";
+import { createInterface } from "node:readline";
+var RETRY2 = 50;
+var PATIENCE2 = 1e4;
+var Monitor = class {
+  /** @param path of the socket that QEMU makes */
+  constructor(path) {
+    this.path = path;
+    this.#connect();
+  }
+  path;
+  #socket = null;
+  #isDown = false;
+  /** Called once when the guest has shut itself down, with QMP's reason: `guest-shutdown`, `guest-reset` or `guest-panic`. */
+  onShutdown = () => {
+  };
+  /** Called when the disk of the machine cannot be written for lack of space; QEMU stops the machine then. */
+  onDiskFull = () => {
+  };
+  #closed = false;
+  #finished = () => {
+  };
+  #ended = new Promise((resolve2) => {
+    this.#finished = resolve2;
+  });
+  #connected = () => {
+  };
+  #ready = new Promise((resolve2) => {
+    this.#connected = resolve2;
+  });
+  #pending = /* @__PURE__ */ new Map();
+  #lastId = 0;
+  /**
+   * Has QEMU carry out a command.
+   * @returns what the command returns
+   * @throws Error with QEMU's words if it refuses, or if it does not answer
+   */
+  async execute(command, args = {}) {
+    const id = ++this.#lastId;
+    const answered = this.#ready.then(
+      () => new Promise((resolve2) => {
+        this.#pending.set(id, resolve2);
+        this.#socket?.write(`${JSON.stringify({ execute: command, arguments: args, id })}
+`);
+      })
+    );
+    let timer;
+    const late = new Promise((resolve2) => {
+      timer = setTimeout(() => resolve2({ error: { desc: "QEMU does not answer" } }), PATIENCE2);
+    });
+    const ended = this.#ended.then(() => ({ error: { desc: "QEMU has ended" } }));
+    const message = await Promise.race([answered, late, ended]);
+    clearTimeout(timer);
+    this.#pending.delete(id);
+    if (message.error) throw new Error(`${command}: ${message.error.desc ?? "QEMU refuses"}`);
+    return message.return;
+  }
+  /** Ends the talk; commands under way and later ones fail. */
+  close() {
+    this.#closed = true;
+    this.#finished();
+    this.#socket?.destroy();
+  }
+  #connect() {
+    if (this.#closed) return;
+    const socket2 = createConnection3(this.path);
+    this.#socket = socket2;
+    socket2.on("connect", () => {
+      socket2.write('{"execute":"qmp_capabilities"}\n');
+      this.#connected();
+      this.execute("query-status").then(
+        (answer) => {
+          if (answer.status === "shutdown") this.#goDown("guest-shutdown");
+        },
+        () => {
+        }
+      );
+    });
+    socket2.on("error", () => setTimeout(() => this.#connect(), RETRY2).unref());
+    socket2.on("close", (hadError) => {
+      if (!hadError) this.#finished();
+    });
+    const lines = createInterface({ input: socket2 });
+    lines.on("error", () => {
+    });
+    lines.on("line", (line) => this.#hear(line));
+  }
+  #goDown(reason) {
+    if (this.#isDown || !reason.startsWith("guest-")) return;
+    this.#isDown = true;
+    this.onShutdown(reason);
+  }
+  #hear(line) {
+    let message;
+    try {
+      message = JSON.parse(line);
+    } catch {
+      return;
+    }
+    if (message.event === "SHUTDOWN") this.#goDown(`${message.data?.reason}`);
+    if (message.event === "BLOCK_IO_ERROR" && message.data?.nospace) this.onDiskFull();
+    if (message.id !== void 0) this.#pending.get(message.id)?.(message);
+  }
+};
+
+// src/boot-check/screenshot.ts
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename as basename2 } from "node:path";
+import { crc32, deflateSync } from "node:zlib";
+var PNG_SIGNATURE = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]);
+function pngOf(ppm) {
+  const [header = "", columns, lines] = /^P6\s+(\d+)\s+(\d+)\s+255\s/.exec(ppm.toString("latin1", 0, 64)) ?? [];
+  const [width, height] = [Number(columns), Number(lines)];
+  const pixels = ppm.subarray(header.length);
+  if (header === "" || width * height === 0 || pixels.length < width * height * 3)
+    throw new Error("QEMU wrote no picture");
+  const rows = Array.from({ length: height }, (_, y) => [
+    Buffer.from([0]),
+    // no filter
+    pixels.subarray(y * width * 3, (y + 1) * width * 3)
+  ]);
+  const size = Buffer.alloc(13);
+  size.writeUInt32BE(width, 0);
+  size.writeUInt32BE(height, 4);
+  size.set([8, 2], 8);
+  return Buffer.concat([
+    PNG_SIGNATURE,
+    chunk("IHDR", size),
+    chunk("IDAT", deflateSync(Buffer.concat(rows.flat()))),
+    chunk("IEND", Buffer.alloc(0))
+  ]);
+}
+function chunk(type, data) {
+  const content = Buffer.concat([Buffer.from(type), data]);
+  const [length, check] = [Buffer.alloc(4), Buffer.alloc(4)];
+  length.writeUInt32BE(data.length);
+  check.writeUInt32BE(crc32(content));
+  return Buffer.concat([length, content, check]);
+}
+async function takeScreenshot(monitor, path) {
+  const ppm = `${path}.ppm`;
+  try {
+    await monitor.execute("screendump", { filename: basename2(ppm) });
+    writeFileSync(path, pngOf(readFileSync(ppm)));
+  } catch (error2) {
+    info(`No screenshot of the machine: ${inert(messageOf(error2))}`);
+  } finally {
+    rmSync(ppm, { force: true });
+  }
+}
+
+// src/boot-check/console.ts
+import { StringDecoder as StringDecoder2 } from "node:string_decoder";
+var LONGEST_LINE2 = 4096;
+var ConsoleLines = class {
+  #decoder = new StringDecoder2("utf8");
+  #pending = "";
+  /** @returns the lines that the chunk completes */
+  write(chunk2) {
+    const [first = "", ...rest] = this.#decoder.write(chunk2).split("\n");
+    this.#append(first);
+    const lines = [];
+    for (const part of rest) {
+      lines.push(this.partial);
+      this.#pending = "";
+      this.#append(part);
+    }
+    return lines;
+  }
+  /** The line that has no newline yet: where a prompt stands. */
+  get partial() {
+    const visible = this.#pending.replace(/\r+$/, "");
+    return stripTerminal(visible.slice(visible.lastIndexOf("\r") + 1));
+  }
+  #append(text) {
+    if (this.#pending.length < LONGEST_LINE2) this.#pending = (this.#pending + text).slice(0, LONGEST_LINE2);
+  }
+};
+
+// src/boot-check/diagnosis.ts
+var CAUSES = [
+  {
+    id: "no-boot-device",
+    summary: "The firmware found nothing to start on the disk.",
+    advice: "The MBR or its active partition is damaged; nothing in the image should be able to do that: please report it.",
+    patterns: [/Boot failed: not a bootable disk/],
+    prompts: [/No bootable device/, /^Missing operating system/i]
+  },
+  {
+    id: "loader-broken",
+    summary: "The boot loader could not load the rest of itself.",
+    advice: "Files in /boot/extlinux were changed after extlinux was installed, or the filesystem has features that it cannot read.",
+    patterns: [
+      /Failed to load ldlinux/,
+      /^boot: no DEFAULT or UI configuration directive found/i,
+      /No DEFAULT or UI configuration/
+    ],
+    prompts: [/^Boot error/]
+  },
+  {
+    id: "kernel-not-loaded",
+    summary: "The boot loader could not load the kernel or its initrd.",
+    advice: "Look at the file named above in the image: it is missing, no Linux kernel for x86, or larger than memory; for the last, raise memory.",
+    patterns: [
+      /Loading .*\.\.\. ?failed/,
+      /Could not find kernel image/,
+      /Could not find ramdisk image/,
+      /Invalid or corrupt kernel image/,
+      /Booting kernel failed/,
+      /Initrd too large/i
+    ]
+  },
+  {
+    id: "out-of-memory",
+    summary: "The machine has too little memory to start.",
+    advice: "Raise memory, such as memory: 2048M.",
+    patterns: [
+      /System is out of memory/,
+      /Kernel panic - not syncing: (?:System is deadlocked on memory|Out of memory)/,
+      /Initramfs unpacking failed: write error/,
+      /-- System halted/
+    ]
+  },
+  {
+    id: "no-root",
+    summary: "The kernel or its initrd could not mount the root filesystem.",
+    advice: "The kernel lacks a driver for the machine's disk (Debian's cloud kernel has virtio but no SATA) or root= names another disk. Install a kernel with the driver, have the initrd include it, and leave root= out of kernel-args.",
+    patterns: [
+      /VFS: Unable to mount root/,
+      /VFS: Cannot open root device/,
+      /ALERT!.*does not exist/,
+      /Mounting .* on .*sysroot failed/i,
+      /mount: mounting .* on \/sysroot failed/i,
+      /dracut.*Could not boot/
+    ]
+  },
+  {
+    id: "initramfs-shell",
+    summary: "The initrd gave up and opened its shell.",
+    advice: "The lines above say what it missed; most often the disk driver or the root filesystem.",
+    patterns: [
+      /initramfs emergency recovery shell/i,
+      /Dropping to a shell/i,
+      /Generating "\/run\/initramfs\/rdsosreport\.txt"/
+    ],
+    prompts: [/^\(initramfs\)/]
+  },
+  {
+    id: "init-died",
+    summary: "The init program ended, and the kernel cannot go on without it.",
+    advice: "Look at what /sbin/init is in the image and at its last lines above; a shared library it needs may be missing.",
+    patterns: [/Kernel panic - not syncing: Attempted to kill init/]
+  },
+  {
+    id: "no-init",
+    summary: "The kernel found no init program that it can start.",
+    advice: "Install an init system in the Dockerfile (systemd-sysv on Debian and Ubuntu, openrc on Alpine), or look at init= in kernel-args.",
+    patterns: [
+      /Kernel panic - not syncing: (?:No working init found|Requested init)/,
+      /can't execute '.*init'/i,
+      /No init found\. Try passing init=/,
+      /Target filesystem doesn't have requested/
+    ]
+  },
+  {
+    id: "panic",
+    summary: "The kernel panicked.",
+    advice: "The first line of the panic above names the reason.",
+    patterns: [/Kernel panic - not syncing/, /end Kernel panic/]
+  },
+  {
+    id: "emergency-mode",
+    summary: "The system went into systemd's emergency or rescue mode.",
+    advice: "A unit that the boot depends on failed, most often a mount in /etc/fstab that does not exist in this machine; the lines above name it.",
+    patterns: [
+      /You are in (?:emergency|rescue) mode/,
+      /Cannot open access to console, the root account is locked/
+    ],
+    prompts: [/^Press Enter for (?:maintenance|emergency)/, /^Give root password for maintenance/]
+  }
+];
+var LOGIN_PROMPT = /^(?!last )[\w.()-]+ login:(?:\s|$)|^login:\s*$/i;
+function judgeLine(line, successPattern, finished = true) {
+  if (successPattern === null ? LOGIN_PROMPT.test(line) : successPattern.test(line)) return "success";
+  const matches = (patterns = []) => patterns.some((pattern) => pattern.test(line));
+  return CAUSES.find(({ patterns, prompts }) => finished && matches(patterns) || matches(prompts)) ?? null;
+}
+
+// src/boot-check/watch.ts
+var QUOTED_BEFORE = 16;
+var QUOTED_AFTER = 4;
+var ConsoleWatch = class {
+  constructor(successPattern) {
+    this.successPattern = successPattern;
+  }
+  successPattern;
+  #lines = new ConsoleLines();
+  #recent = [];
+  #after = [];
+  #decision = null;
+  /** @returns the lines that the chunk completes */
+  write(chunk2) {
+    const lines = this.#lines.write(chunk2);
+    for (const line of lines) this.#see(line, true);
+    this.#see(this.#lines.partial, false);
+    return lines;
+  }
+  /** The line that decided, the first that does. */
+  get decision() {
+    return this.#decision;
+  }
+  /** The line that has no newline yet. */
+  get partial() {
+    return this.#lines.partial;
+  }
+  /** Whether anything at all has appeared. */
+  get spoke() {
+    return this.#recent.length > 0 || this.partial.trim() !== "";
+  }
+  /** The lines for a person to see: the last before the decision with the one that decided, and the first after it. */
+  get quotation() {
+    const after = this.#decision === null && this.partial.trim() !== "" ? [this.partial] : this.#after;
+    return [...this.#recent, ...after];
+  }
+  #see(line, finished) {
+    if (line.trim() === "") return;
+    if (this.#decision !== null) {
+      if (finished && line !== this.#recent.at(-1) && this.#after.length < QUOTED_AFTER)
+        this.#after.push(line);
+      return;
+    }
+    const outcome = judgeLine(line, this.successPattern, finished);
+    if (outcome !== null) this.#decision = { line, outcome };
+    if (outcome === null && !finished) return;
+    this.#recent.push(line);
+    if (this.#recent.length > QUOTED_BEFORE) this.#recent.shift();
+  }
+};
+
+// src/boot-check/boot-check.ts
+var consoleOf = (watch) => ({ what: "The console", lines: watch.quotation });
+var BootFailure = class extends ActionError {
+  constructor(diagnosis, accelerator, seconds, { what, lines }, lead) {
+    super(
+      [
+        `${lead}: ${diagnosis.summary} (after ${formatSeconds(seconds)}, ${accelerator.toUpperCase()})`,
+        diagnosis.advice,
+        ...lines.length > 0 ? [`${what} ends with:`, ...lines.map((line) => `  ${inert(line)}`)] : [`${what} is empty.`]
+      ].join("\n"),
+      "Boot check failed"
+    );
+    this.diagnosis = diagnosis;
+    this.accelerator = accelerator;
+    this.seconds = seconds;
+  }
+  diagnosis;
+  accelerator;
+  seconds;
+};
+var AFTERMATH = 400;
+var LEAST_FOR_EXPECTATIONS = 15e3;
+var TCG_STRETCH = 2;
+async function checkBoot(host, undo, options) {
+  const { boot, machines } = options;
+  const fallBack = (reason) => {
+    if (boot.accelerator === "kvm") throw noKvm(reason);
+    const timeout = boot.timeout * TCG_STRETCH;
+    info(
+      `No KVM (${inert(reason)}): the machine runs under TCG, QEMU's own emulation, which is several times slower. boot-timeout is doubled to ${timeout} seconds, test-timeout too.`
+    );
+    return { accelerator: "tcg", timeout, stretch: TCG_STRETCH };
+  };
+  const unusable2 = boot.accelerator === "tcg" ? null : await makeKvmUsable(host, undo);
+  let pace = {
+    accelerator: boot.accelerator === "tcg" ? "tcg" : "kvm",
+    timeout: boot.timeout,
+    stretch: 1
+  };
+  if (unusable2 !== null) pace = fallBack(unusable2);
+  const scripts = await prepareScripts(options);
+  const results = [];
+  for (const [i, devices] of machines.entries()) {
+    if (machines.length > 1) {
+      const title = `Machine ${i + 1} of ${machines.length}: ${describeDevices(devices)}`;
+      info(title);
+      appendFileSync(options.serialLog, `${i > 0 ? "\n" : ""}=== ${title} ===
+`);
+    }
+    const trial = { options, devices, scripts, persists: boot.checkPersistence && i === machines.length - 1 };
+    try {
+      results.push(await attempt(host, undo, { ...trial, pace }));
+    } catch (error2) {
+      if (!(error2 instanceof KvmFailure)) throw error2;
+      pace = fallBack(error2.message);
+      results.push(await attempt(host, undo, { ...trial, pace }));
+    }
+    const { evidence, seconds, accelerator } = results[i];
+    info(
+      `The image boots: ${inert(evidence)} after ${formatSeconds(seconds)} under ${accelerator.toUpperCase()}`
+    );
+  }
+  return results;
+}
+var describeDevices = ({ diskBus, networkCard }) => `disk on ${diskBus}, network card ${networkCard}`;
+async function prepareScripts({ boot, copyDisk: copyDisk2, init }) {
+  if (boot.scripts.length === 0 && !boot.checkPersistence) return null;
+  const token = `docker-to-disk-${randomBytes2(8).toString("hex")}`;
+  const { write, shutDown, read } = persistenceScripts(token);
+  const all = [...boot.scripts, ...boot.checkPersistence ? [write, shutDown, read] : []];
+  const disk = await copyDisk2(hookEdits(all, token, init));
+  return { disk, token, all };
+}
+async function attempt(host, undo, trial) {
+  const { options, devices, pace, scripts, persists } = trial;
+  const { boot, workDir } = options;
+  const base = scripts?.disk ?? options.disk;
+  const overlay = join2(workDir, "overlay.qcow2");
+  await host.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", base, overlay]);
+  try {
+    const result = await withMachine(host, undo, trial, overlay, "boot", async (up) => {
+      const { seconds, evidence } = up;
+      if (boot.maxSeconds !== null) {
+        const cause = seconds > boot.maxSeconds ? overBudget(seconds, boot.maxSeconds) : null;
+        up.note("max-boot-seconds", seconds, cause?.summary ?? null);
+        if (cause !== null) throw up.failure(cause);
+      }
+      const checks = [...await checkExpectations(up, boot, pace), ...await runScripts(up, boot, pace)];
+      if (persists) await writeAndShutDown(up, boot, pace);
+      return { devices, accelerator: pace.accelerator, seconds, evidence, checks };
+    });
+    if (!persists) return result;
+    await host.run(["qemu-img", "commit", "-q", overlay], { timeout: 30 * 6e4 });
+    const unclean = await uncleanFilesystem(host, base);
+    const again = await withMachine(
+      host,
+      undo,
+      trial,
+      overlay,
+      "second boot",
+      (up) => readAgain(up, boot, pace, unclean)
+    );
+    return { ...result, checks: [...result.checks, again] };
+  } finally {
+    rmSync2(overlay, { force: true });
+  }
+}
+async function withMachine(host, undo, trial, overlay, name, work) {
+  const { devices, pace, scripts, options } = trial;
+  const { boot, serialLog, screenshot, workDir, machines, cases } = options;
+  const { accelerator } = pace;
+  const folder = openSync3(workDir, "r");
+  const sockets = { monitor: "monitor.qmp", guest: scripts === null ? null : "guest.socket" };
+  const { memoryMiB, cpus } = boot;
+  const forwards = [...new Set(boot.expectations.map(({ port }) => port))];
+  const begin = performance.now();
+  const secondsSince = () => (performance.now() - begin) / 1e3;
+  const qemu = host.start(
+    qemuArgv({
+      ...{ name: `docker-to-disk-${undo.runId}`, accelerator, memoryMiB, cpus, overlay, forwards, devices },
+      ...sockets
+    }),
+    { stdio: ["ignore", "pipe", "pipe"], cwd: workDir }
+  );
+  const log = createWriteStream(serialLog, { flags: "a" });
+  const monitor = new Monitor(`/proc/self/fd/${folder}/${sockets.monitor}`);
+  const guest = scripts === null ? null : new Guest(`/proc/self/fd/${folder}/${sockets.guest}`, scripts.token);
+  void qemu.ended.then(() => monitor.close());
+  const watch = new ConsoleWatch(boot.successPattern);
+  const on = machines.length > 1 || devices.diskBus !== "virtio" ? ` with its ${describeDevices(devices)}` : "";
+  const note = (check, seconds, failure, output = "") => void cases.push({ name: check, machine: describeDevices(devices), seconds, failure, output });
+  try {
+    const verdict = await watchMachine(qemu, { watch, monitor, boot, log, pace });
+    const seconds = secondsSince();
+    if (host.cancelled.aborted) throw host.cancelled.reason;
+    if (watch.partial.trim() !== "") printGuest(watch.partial);
+    if (verdict instanceof Error) throw verdict;
+    if (typeof verdict !== "string") {
+      const lead2 = name === "boot" ? "The image does not boot" : "The image does not boot a second time";
+      const failed = new BootFailure(verdict, accelerator, seconds, consoleOf(watch), lead2 + on);
+      note(name, seconds, failed.message);
+      throw failed;
+    }
+    note(name, seconds, null);
+    const later = new ConsoleWatch(NEVER);
+    const lead = `The image boots${on}, but a check failed`;
+    return await work({
+      ...{ qemu, monitor, seconds, evidence: verdict, guest, note },
+      downfall: downfall(qemu, monitor, later),
+      failure: (reason, quotation) => {
+        const end = later.quotation.length > 0 ? later : watch;
+        return new BootFailure(reason, accelerator, secondsSince(), quotation ?? consoleOf(end), lead);
+      }
+    });
+  } catch (error2) {
+    throw host.cancelled.aborted ? host.cancelled.reason : error2;
+  } finally {
+    if (!host.cancelled.aborted) await takeScreenshot(monitor, screenshot);
+    await qemu.end(2e3);
+    monitor.close();
+    guest?.close();
+    log.end();
+    await once(log, "close").catch(() => {
+    });
+    closeSync3(folder);
+    for (const socket2 of Object.values(sockets))
+      if (socket2 !== null) rmSync2(join2(workDir, socket2), { force: true });
+  }
+}
+var printGuest = (line) => info(`guest \u2502 ${inert(line)}`);
+function watchMachine(qemu, facts) {
+  const { watch, monitor, boot, log, pace } = facts;
+  const { accelerator } = pace;
+  let stderr = "";
+  return new Promise((resolve2) => {
+    const timer = setTimeout(() => resolve2(timeoutCause(boot, pace, watch.spoke)), pace.timeout * 1e3);
+    qemu.stdout?.on("data", (chunk2) => {
+      log.write(chunk2);
+      const decidedBefore = watch.decision !== null;
+      for (const line2 of watch.write(chunk2)) printGuest(line2);
+      if (decidedBefore || watch.decision === null) return;
+      clearTimeout(timer);
+      const { line, outcome } = watch.decision;
+      if (outcome === "success") resolve2(line);
+      else setTimeout(() => resolve2(outcome), AFTERMATH);
+    });
+    monitor.onDiskFull = () => resolve2(diskFull());
+    monitor.onShutdown = (reason) => setTimeout(() => {
+      if (watch.decision === null) resolve2(shutdownCause(reason, "before it was up"));
+    }, AFTERMATH);
+    log.on("error", resolve2);
+    qemu.stderr?.setEncoding("utf8");
+    qemu.stderr?.on("data", (text) => {
+      stderr = (stderr + text).slice(-4096);
+      if (accelerator === "kvm" && KVM_FAILURE.test(stderr)) resolve2(new KvmFailure(firstLine(stderr)));
+    });
+    void qemu.ended.then((end) => {
+      clearTimeout(timer);
+      if (accelerator === "kvm" && !watch.spoke)
+        resolve2(new KvmFailure(firstLine(stderr) || "QEMU ended at once"));
+      if (watch.decision === null) resolve2(endCause(end, stderr));
+    });
+  });
+}
+var NEVER = /(?!)/;
+async function checkExpectations(up, boot, pace) {
+  const { expectations } = boot;
+  if (expectations.length === 0) return [];
+  const left = Math.max((pace.timeout - up.seconds) * 1e3, LEAST_FOR_EXPECTATIONS);
+  info(`The machine is up. Waiting for ${expectations.map(nameOf).join(", ")}`);
+  const giveUp = new AbortController();
+  const timer = setTimeout(() => giveUp.abort(), left);
+  const forwards = async () => {
+    const usernet = await up.monitor.execute("human-monitor-command", { "command-line": "info usernet" }).catch(() => "");
+    return readForwards(`${usernet}`);
+  };
+  try {
+    const outcome = await Promise.race([meetExpectations(expectations, forwards, giveUp.signal), up.downfall]);
+    if (outcome instanceof Error) throw outcome;
+    if (!("met" in outcome)) {
+      for (const expected of expectations) up.note(nameOf(expected), 0, outcome.summary);
+      throw up.failure(outcome);
+    }
+    const { met, unmet } = outcome;
+    for (const { name, seconds } of met) {
+      info(`${name}: holds after ${formatSeconds(seconds)}`);
+      up.note(name, seconds, null);
+    }
+    for (const { name, answer } of unmet) up.note(name, left / 1e3, answer);
+    if (unmet.length > 0) throw up.failure(unmetCause(unmet, left / 1e3));
+    return met;
+  } finally {
+    clearTimeout(timer);
+    giveUp.abort();
+  }
+}
+async function runScripts(up, boot, pace) {
+  const ended = [];
+  for (const [i, { name }] of boot.scripts.entries()) {
+    if (ended.at(-1)?.exitCode === null) break;
+    info(`Running ${inert(name)} in the machine`);
+    const result = await runInGuest(up, name, i + 1, boot.testTimeout * pace.stretch);
+    const failure = failureOf(result, "It");
+    up.note(name, result.seconds, failure, result.output);
+    info(
+      `${inert(name)}: ${failure === null ? "passed" : "failed"} after ${formatSeconds(result.seconds)}`
+    );
+    ended.push({ ...result, name });
+  }
+  const failed = ended.filter(({ exitCode }) => exitCode !== 0);
+  const [first] = failed;
+  if (first === void 0) return ended.map(({ name, seconds }) => ({ name, seconds }));
+  throw up.failure(
+    {
+      id: "test-script",
+      summary: failed.map((result) => failureOf(result, inert(result.name))).join(" "),
+      advice: 'All that it printed is in the log, behind "test \u2502".'
+    },
+    { what: `The output of ${inert(first.name)}`, lines: first.lastLines }
+  );
+}
+function failureOf({ exitCode, began, limit }, what) {
+  if (exitCode === 0) return null;
+  if (exitCode !== null) return `${what} failed with exit code ${exitCode}.`;
+  return began ? `${what} did not end within test-timeout (${limit} seconds).` : `${what} could not be started within ${limit} seconds: the machine has no second serial port, /dev/ttyS1, or ended what was started before its init.`;
+}
+async function runInGuest(up, name, number, seconds) {
+  if (up.guest === null) throw new Error("The machine has no scripts.");
+  const outcome = await Promise.race([up.guest.run(number, seconds), up.downfall]);
+  if (outcome instanceof Error) throw outcome;
+  if ("seconds" in outcome) return outcome;
+  up.note(name, 0, outcome.summary);
+  throw up.failure({ ...outcome, summary: `While ${inert(name)} ran: ${outcome.summary}` });
+}
+var PERSISTENCE = "check-persistence";
+var PERSISTENCE_LIMIT = 120;
+var persistenceFailure = (up, summary2, advice2, lines = []) => {
+  up.note(PERSISTENCE, 0, summary2, lines.join("\n"));
+  const reason = { id: "persistence", summary: `${PERSISTENCE}: ${summary2}`, advice: advice2 };
+  return lines.length > 0 ? up.failure(reason, { what: "What the machine said", lines }) : up.failure(reason);
+};
+async function writeAndShutDown(up, boot, pace) {
+  const limit = PERSISTENCE_LIMIT * pace.stretch;
+  const first = boot.scripts.length + 1;
+  const written = await runInGuest(up, PERSISTENCE, first, limit);
+  if (written.exitCode !== 0) {
+    const summary2 = failureOf(written, "Writing a file to the root filesystem") ?? "";
+    throw persistenceFailure(
+      up,
+      summary2,
+      "The root filesystem has to be writable once the system is up: look at ro in kernel-args, at /etc/fstab, and at what remounts it.",
+      written.lastLines
+    );
+  }
+  info("A file was written; the machine is shut down now.");
+  const down = new Promise((resolve2) => {
+    up.monitor.onShutdown = () => resolve2(true);
+  });
+  let timer;
+  const late = new Promise((resolve2) => {
+    timer = setTimeout(() => resolve2(false), limit * 1e3);
+  });
+  const asked = runInGuest(up, PERSISTENCE, first + 1, limit);
+  const hasFailed = ({ exitCode }) => exitCode !== null && exitCode > 0 && exitCode < 128;
+  const refused = asked.then((said) => hasFailed(said) ? said : new Promise(() => {
+  }));
+  const outcome = await Promise.race([down, late, refused]);
+  clearTimeout(timer);
+  if (outcome === true) return;
+  throw persistenceFailure(
+    up,
+    outcome === false ? `The machine did not power itself off within ${limit} seconds.` : failureOf(outcome, "The command poweroff") ?? "",
+    "The command poweroff has to work in the image, and every service has to end when it is told to.",
+    outcome === false ? [] : outcome.lastLines
+  );
+}
+async function readAgain(up, boot, pace, unclean) {
+  const read = await runInGuest(up, PERSISTENCE, boot.scripts.length + 3, PERSISTENCE_LIMIT * pace.stretch);
+  if (read.exitCode !== 0) {
+    throw persistenceFailure(
+      up,
+      "The second boot does not see what the first wrote.",
+      "Something takes the place of the root filesystem, such as an overlay in memory, or undoes what was written.",
+      read.lastLines
+    );
+  }
+  if (unclean !== null) {
+    throw persistenceFailure(
+      up,
+      `The root filesystem was not shut down cleanly: ${unclean}.`,
+      "Something keeps it from being unmounted, or mounted read-only, at the end: under BusyBox init a line such as ::shutdown:/bin/umount -a -r in /etc/inittab does that."
+    );
+  }
+  info(`${PERSISTENCE}: the second boot sees what the first wrote`);
+  up.note(PERSISTENCE, up.seconds, null);
+  return { name: PERSISTENCE, seconds: up.seconds };
+}
+var overBudget = (seconds, most) => ({
+  id: "over-budget",
+  summary: `The boot took ${(seconds - most).toFixed(1)} seconds more than max-boot-seconds (${most}) allows.`,
+  advice: "Look at the times in the console for what holds it up; under systemd, systemd-analyze blame tells. Under TCG a machine takes several times as long as under KVM."
+});
+var unmetCause = (unmet, seconds) => ({
+  id: "expectation",
+  summary: `${unmet.map(({ name, answer }) => `${name}: ${answer}`).join("; ")}, ${Math.round(seconds)} seconds after the machine was up.`,
+  advice: "Look whether the service is enabled and what it says. It has to listen on all addresses, not on 127.0.0.1 alone, and the machine needs the address that it is offered by DHCP, 10.0.2.15. If it is only slow, raise boot-timeout."
+});
+function downfall(qemu, monitor, later) {
+  return new Promise((resolve2) => {
+    qemu.stdout?.on("data", (chunk2) => {
+      later.write(chunk2);
+      const outcome = later.decision?.outcome;
+      if (outcome !== void 0 && outcome !== "success") setTimeout(() => resolve2(outcome), AFTERMATH);
+    });
+    monitor.onDiskFull = () => resolve2(diskFull());
+    monitor.onShutdown = (reason) => setTimeout(() => {
+      if (later.decision === null) resolve2(shutdownCause(reason, "although it was up"));
+    }, AFTERMATH);
+    void qemu.ended.then((end) => resolve2(endCause(end, "")));
+  });
+}
+var diskFull = () => new Error("QEMU cannot write the machine's disk: no space left on device");
+var firstLine = (text) => text.trim().split("\n")[0] ?? "";
+function timeoutCause(boot, pace, spoke) {
+  const doubled = pace.timeout === boot.timeout ? "" : `, doubled from ${boot.timeout} without KVM`;
+  const limit = `boot-timeout (${pace.timeout} seconds${doubled})`;
+  const sign = boot.successPattern === null ? "login prompt" : `line that matches ${boot.successPattern}`;
+  if (!spoke) {
+    return {
+      id: "silent-console",
+      summary: `Nothing appeared on the serial console within ${limit}.`,
+      advice: "The kernel may log elsewhere: leave serial-console true and console= out of kernel-args."
+    };
+  }
+  return {
+    id: "timeout",
+    summary: `No ${sign} appeared on the serial console within ${limit}.`,
+    advice: "If the system was still starting, raise boot-timeout. If it was up, it has no getty on ttyS0: enable one, or set boot-success-pattern to a line that it prints."
+  };
+}
+var shutdownCause = (reason, when) => reason === "guest-reset" ? {
+  id: "reset",
+  summary: `The machine reset itself ${when}.`,
+  advice: "A kernel or init that reboots on failure: the last lines above say why it gave up."
+} : {
+  id: "shutdown",
+  summary: `The machine powered itself off ${when}.`,
+  advice: "Something in the image shuts it down during boot: the last lines above name it."
+};
+function endCause({ exitCode, signal }, stderr) {
+  const words = stderr.trim().split("\n").slice(-3).map(inert).join(" ");
+  return {
+    id: "qemu-ended",
+    summary: `QEMU ${signal ? `was ended by ${signal}` : `ended with exit code ${exitCode}`}${words ? `: ${words}` : ""}.`,
+    advice: "If memory was short on the runner, lower memory; otherwise the message above says what QEMU could not do."
+  };
+}
+
+// src/distro/drivers.ts
+var DISK_BUSES = ["virtio", "sata", "nvme", "scsi"];
+var DISK_DRIVERS = {
+  virtio: ["virtio_blk", "virtio_pci"],
+  sata: ["ahci", "sd_mod"],
+  nvme: ["nvme"],
+  scsi: ["virtio_scsi", "virtio_pci", "sd_mod"]
+};
+var LARGEST_LIST = 1 << 20;
+async function readDrivers({ index, read }, { version, initrd }) {
+  const folder = ["lib/modules", "usr/lib/modules"].map((parent) => index.resolve(`${parent}/${version}`)).find((real) => real !== null);
+  if (folder === void 0 || version === "") return null;
+  const list = index.resolve(`${folder}/modules.builtin`);
+  const text = list === null ? null : await read(list, LARGEST_LIST);
+  if (text === null) return null;
+  const builtIn = new Set(text.toString("latin1").split("\n").map(moduleOf));
+  const all = /* @__PURE__ */ new Set([...builtIn, ...filesBelow(index, folder).map(moduleOf)]);
+  return { early: initrd === null ? builtIn : all, all };
+}
+function missingForRoot(drivers, filesystem) {
+  if (drivers === null) return null;
+  const has = (name) => drivers.early.has(name);
+  const missing = [
+    // The driver ext4 reads ext3 and ext2 as well.
+    ...has("ext4") || has(filesystem) ? [] : [`the filesystem (${filesystem})`],
+    ...DISK_BUSES.some((bus) => DISK_DRIVERS[bus].every(has)) ? [] : [`any disk (${DISK_BUSES.join(", ")})`]
+  ];
+  return missing.length === 0 ? null : missing.join(" and ");
+}
+function filesBelow(index, folder) {
+  return index.list(folder).flatMap((name) => {
+    const path = `${folder}/${name}`;
+    const kind = index.entry(path)?.kind;
+    if (kind === "d") return filesBelow(index, path);
+    return kind === "f" ? [path] : [];
+  });
+}
+var moduleOf = (path) => (path.split("/").pop() ?? "").replace(/\.ko(\.\w+)?$/, "").replaceAll("-", "_");
+
+// src/boot-check/devices.ts
+var NETWORK_CARDS = ["virtio", "e1000", "e1000e", "vmxnet3"];
+var NETWORK_DRIVERS = {
+  virtio: ["virtio_net", "virtio_pci"],
+  e1000: ["e1000"],
+  e1000e: ["e1000e"],
+  vmxnet3: ["vmxnet3"]
+};
+var fitting = (needed, all, drivers) => drivers === void 0 ? all[0] : all.find((one) => needed[one].every((name) => drivers.has(name))) ?? all[0];
+function planDevices({
+  diskBus,
+  networkCard,
+  matrix
+}, drivers) {
+  const card = networkCard === "auto" ? fitting(NETWORK_DRIVERS, NETWORK_CARDS, drivers?.all) ?? "virtio" : networkCard;
+  const bus = diskBus === "auto" ? fitting(DISK_DRIVERS, DISK_BUSES, drivers?.early) ?? "virtio" : diskBus;
+  return (matrix.length > 0 ? matrix : [bus]).map((one) => ({ diskBus: one, networkCard: card }));
+}
+var lacksDiskDriver = ({ diskBus }, drivers) => drivers === null ? [] : DISK_DRIVERS[diskBus].filter((name) => !drivers.early.has(name));
+
+// src/boot-check/junit.ts
+var xml = (text) => stripTerminal(text).toWellFormed().replace(/[\ufffe\uffff]/g, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+function junitXml(name, cases) {
+  const counts = (some) => {
+    const failures = some.filter(({ failure }) => failure !== null).length;
+    const seconds = some.reduce((sum, each) => sum + each.seconds, 0);
+    return `tests="${some.length}" failures="${failures}" errors="0" skipped="0" time="${seconds.toFixed(3)}"`;
+  };
+  const suites = [...new Set(cases.map(({ machine }) => machine))].map((machine) => {
+    const own = cases.filter((each) => each.machine === machine);
+    const body = own.map((each) => testCase(name, each)).join("\n");
+    return `  <testsuite name="${xml(`${name}: ${machine}`)}" ${counts(own)}>
+${body}
+  </testsuite>`;
+  });
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<testsuites name="${xml(name)}" ${counts(cases)}>`,
+    ...suites,
+    "</testsuites>",
+    ""
+  ].join("\n");
+}
+function testCase(suite, { name, machine, seconds, failure, output }) {
+  const attributes = `classname="${xml(`${suite}: ${machine}`)}" name="${xml(name)}" time="${seconds.toFixed(3)}"`;
+  const parts = [
+    ...failure === null ? [] : [`      <failure message="${xml(failure.split("\n")[0] ?? "")}">${xml(failure)}</failure>`],
+    ...output === "" ? [] : [`      <system-out>${xml(output)}</system-out>`]
+  ];
+  return parts.length === 0 ? `    <testcase ${attributes}/>` : `    <testcase ${attributes}>
+${parts.join("\n")}
+    </testcase>`;
+}
+
 // src/bootloader.ts
+import { closeSync as closeSync4, openSync as openSync4, readFileSync as readFileSync2, writeSync } from "node:fs";
 var LOADER_FOLDER = "boot/extlinux";
 var STALE = ["extlinux.conf", "ldlinux.sys", "ldlinux.c32", "extlinux.sys"].map(
   (name) => `${LOADER_FOLDER}/${name}`
@@ -1513,11 +1903,11 @@ function writeBootCode(diskPath, mbrPath) {
       `${mbrPath} is no MBR code: it has ${code.length} bytes, and 1 to ${MBR_CODE_BYTES} fit.`
     );
   }
-  const disk = openSync3(diskPath, "r+");
+  const disk = openSync4(diskPath, "r+");
   try {
     writeSync(disk, code, 0, code.length, 0);
   } finally {
-    closeSync3(disk);
+    closeSync4(disk);
   }
 }
 
@@ -1840,11 +2230,11 @@ async function readFromContainer(host, name, path, limit) {
 // src/formats.ts
 import { createHash } from "node:crypto";
 import {
-  closeSync as closeSync4,
+  closeSync as closeSync5,
   createReadStream,
   createWriteStream as createWriteStream2,
   fsyncSync,
-  openSync as openSync4,
+  openSync as openSync5,
   renameSync,
   rmSync as rmSync4,
   statSync as statSync2,
@@ -1854,7 +2244,7 @@ import { join as join5 } from "node:path";
 import { pipeline as pipeline2 } from "node:stream/promises";
 
 // src/inputs.ts
-import { existsSync, statSync } from "node:fs";
+import { existsSync, globSync, readFileSync as readFileSync4, statSync } from "node:fs";
 import { basename as basename3, join as join4, resolve } from "node:path";
 
 // node_modules/csv-parse/lib/api/CsvError.js
@@ -2768,7 +3158,7 @@ var transform = function(original_options = {}) {
     state: init_state(options),
     __needMoreData: function(i, bufLen, end) {
       if (end) return false;
-      const { encoding, escape, quote } = this.options;
+      const { encoding, escape, quote: quote2 } = this.options;
       const { quoting, needMoreDataSize, recordDelimiterMaxLength } = this.state;
       const numOfCharLeft = bufLen - i - 1;
       const requiredLength = Math.max(
@@ -2781,9 +3171,9 @@ var transform = function(original_options = {}) {
         // recordDelimiterMaxLength,
         recordDelimiterMaxLength === 0 ? Buffer.from("\r\n", encoding).length : recordDelimiterMaxLength,
         // Skip if remaining buffer can be an escaped quote
-        quoting ? (escape === null ? 0 : escape.length) + quote.length : 0,
+        quoting ? (escape === null ? 0 : escape.length) + quote2.length : 0,
         // Skip if remaining buffer can be record delimiter following the closing quote
-        quoting ? quote.length + recordDelimiterMaxLength : 0
+        quoting ? quote2.length + recordDelimiterMaxLength : 0
       );
       return numOfCharLeft < requiredLength;
     },
@@ -2804,7 +3194,7 @@ var transform = function(original_options = {}) {
         to,
         to_line
       } = this.options;
-      let { comment, escape, quote, record_delimiter } = this.options;
+      let { comment, escape, quote: quote2, record_delimiter } = this.options;
       const {
         bomSkipped,
         delimiterDiscovered,
@@ -2871,7 +3261,7 @@ var transform = function(original_options = {}) {
               for (const key in options2) {
                 this.options[key] = options2[key];
               }
-              ({ comment, escape, quote } = this.options);
+              ({ comment, escape, quote: quote2 } = this.options);
               break;
             }
           }
@@ -2927,21 +3317,21 @@ var transform = function(original_options = {}) {
           }
           if (this.state.commenting === false && this.__isQuote(buf, pos)) {
             if (this.state.quoting === true) {
-              const nextChr = buf[pos + quote.length];
-              const isNextChrTrimable = rtrim && this.__isCharTrimable(buf, pos + quote.length);
-              const isNextChrComment = comment !== null && this.__compareBytes(comment, buf, pos + quote.length, nextChr);
+              const nextChr = buf[pos + quote2.length];
+              const isNextChrTrimable = rtrim && this.__isCharTrimable(buf, pos + quote2.length);
+              const isNextChrComment = comment !== null && this.__compareBytes(comment, buf, pos + quote2.length, nextChr);
               const isNextChrDelimiter = this.__isDelimiter(
                 buf,
-                pos + quote.length,
+                pos + quote2.length,
                 nextChr
               );
-              const isNextChrRecordDelimiter = record_delimiter.length === 0 ? this.__autoDiscoverRecordDelimiter(buf, pos + quote.length) : this.__isRecordDelimiter(nextChr, buf, pos + quote.length);
+              const isNextChrRecordDelimiter = record_delimiter.length === 0 ? this.__autoDiscoverRecordDelimiter(buf, pos + quote2.length) : this.__isRecordDelimiter(nextChr, buf, pos + quote2.length);
               if (escape !== null && this.__isEscape(buf, pos, chr) && this.__isQuote(buf, pos + escape.length)) {
                 pos += escape.length - 1;
               } else if (!nextChr || isNextChrDelimiter || isNextChrRecordDelimiter || isNextChrComment || isNextChrTrimable) {
                 this.state.quoting = false;
                 this.state.wasQuoting = true;
-                pos += quote.length - 1;
+                pos += quote2.length - 1;
                 continue;
               } else if (relax_quotes === false) {
                 const err = this.__error(
@@ -2962,8 +3352,8 @@ var transform = function(original_options = {}) {
               } else {
                 this.state.quoting = false;
                 this.state.wasQuoting = true;
-                this.state.field.prepend(quote);
-                pos += quote.length - 1;
+                this.state.field.prepend(quote2);
+                pos += quote2.length - 1;
               }
             } else {
               if (this.state.field.length !== 0) {
@@ -2991,7 +3381,7 @@ var transform = function(original_options = {}) {
                 }
               } else {
                 this.state.quoting = true;
-                pos += quote.length - 1;
+                pos += quote2.length - 1;
                 continue;
               }
             }
@@ -3441,11 +3831,11 @@ var transform = function(original_options = {}) {
     //   return /^(\-|\+)?[1-9][0-9]*$/.test(value)
     // }
     __isQuote: function(buf, pos) {
-      const { quote } = this.options;
-      if (quote === null) return false;
-      const l = quote.length;
+      const { quote: quote2 } = this.options;
+      if (quote2 === null) return false;
+      const l = quote2.length;
       for (let i = 0; i < l; i++) {
-        if (quote[i] !== buf[pos + i]) {
+        if (quote2[i] !== buf[pos + i]) {
           return false;
         }
       }
@@ -3902,9 +4292,43 @@ function readBoot(read) {
     diskBus: read.oneOf("disk-bus", ["auto", ...DISK_BUSES], "auto"),
     networkCard: read.oneOf("network-card", ["auto", ...NETWORK_CARDS], "auto"),
     matrix: readMatrix(read),
+    scripts: readScripts(read),
+    testTimeout: read.integer("test-timeout", 1, 21600, "seconds"),
+    checkPersistence: read.boolean("check-persistence"),
     maxSeconds: read.text("max-boot-seconds") ? read.integer("max-boot-seconds", 1, 21600, "seconds") : null
   };
-  return read.boolean("boot-test") ? boot : null;
+  if (read.boolean("boot-test")) return boot;
+  const asked = BOOT_CHECKS.filter((name) => read.text(name) !== "");
+  if (boot.checkPersistence) asked.push("check-persistence");
+  if (asked.length > 0)
+    read.wrong("boot-test", read.text("boot-test"), `it has to be true for ${asked.join(", ")}.`);
+  return null;
+}
+var BOOT_CHECKS = [
+  "boot-matrix",
+  "expect-http",
+  "expect-port",
+  "test-script",
+  "test-scripts",
+  "max-boot-seconds"
+];
+var LARGEST_SCRIPT = MIB;
+function readScripts(read) {
+  const inline = read.text("test-script");
+  const paths = read.list("test-scripts").flatMap((pattern) => {
+    const found = globSync(pattern).filter(isFile).sort();
+    if (found.length === 0)
+      read.wrong("test-scripts", pattern, `it matches no file (looked in ${process.cwd()}).`);
+    return found;
+  });
+  const files = [...new Set(paths)].flatMap((path) => {
+    if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) <= LARGEST_SCRIPT)
+      return [{ name: path, content: readFileSync4(path) }];
+    read.wrong("test-scripts", path, "a script has at most 1 MiB; put larger files into the image.");
+    return [];
+  });
+  return [...inline === "" ? [] : [{ name: "test-script", content: `${inline}
+` }], ...files];
 }
 function readMatrix(read) {
   const text = read.text("boot-matrix");
@@ -3959,10 +4383,15 @@ var ImageTooLarge = class extends ActionError {
     );
   }
 };
-function checkImageSizes(files, most) {
+function checkImageSizes(files, most, cases) {
   if (most === null) return;
   const large = files.filter(({ size }) => size > most);
-  if (large.length > 0) throw new ImageTooLarge(large, most);
+  const error2 = large.length > 0 ? new ImageTooLarge(large, most) : null;
+  cases.push({
+    ...{ name: "max-image-size", machine: "files", seconds: 0, output: "" },
+    failure: error2?.message ?? null
+  });
+  if (error2 !== null) throw error2;
 }
 var LIMIT = 3 * 60 * 6e4;
 var CONVERSIONS = {
@@ -4072,11 +4501,11 @@ async function hashFile(path, signal) {
   return hash.digest("hex");
 }
 function settle(from, to) {
-  const file = openSync4(from, "r+");
+  const file = openSync5(from, "r+");
   try {
     fsyncSync(file);
   } finally {
-    closeSync4(file);
+    closeSync5(file);
   }
   renameSync(from, to);
 }
@@ -4090,7 +4519,7 @@ import { spawn } from "node:child_process";
 import { accessSync, constants, statSync as statSync3 } from "node:fs";
 import { userInfo } from "node:os";
 import { delimiter, join as join6 } from "node:path";
-var KEPT_OUTPUT = 1 << 20;
+var KEPT_OUTPUT2 = 1 << 20;
 var RUN_VARIABLE = "DOCKER_TO_DISK_RUN";
 var SYSTEM_FOLDERS = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 var CommandError = class extends ActionError {
@@ -4292,10 +4721,10 @@ var Tail = class {
     stream?.on("error", () => {
     });
     stream?.on("data", (chunk2) => {
-      this.#text = (this.#text + chunk2).slice(-KEPT_OUTPUT);
+      this.#text = (this.#text + chunk2).slice(-KEPT_OUTPUT2);
       if (!onLine) return;
       const lines = (this.#line + chunk2).split(/\r?\n|\r/);
-      this.#line = (lines.pop() ?? "").slice(-KEPT_OUTPUT);
+      this.#line = (lines.pop() ?? "").slice(-KEPT_OUTPUT2);
       lines.forEach(onLine);
     });
     stream?.on("end", () => {
@@ -4792,9 +5221,9 @@ function volatileFolders(index, wanted) {
 
 // src/machine/service/inits.ts
 var SERVICE = "docker-to-disk-entrypoint";
-var FOLDER = "usr/lib/docker-to-disk";
-var ENTRYPOINT = `${FOLDER}/entrypoint`;
-var SUPERVISE = `${FOLDER}/supervise`;
+var FOLDER2 = "usr/lib/docker-to-disk";
+var ENTRYPOINT = `${FOLDER2}/entrypoint`;
+var SUPERVISE = `${FOLDER2}/supervise`;
 function planSupervision(draft, { init, network: network2 }, stopSignal) {
   const script = (path, text) => draft.write(path, text, { mode: 493, uid: 0, gid: 0 });
   switch (init.system) {
@@ -6125,10 +6554,10 @@ async function draftMachine(container, facts) {
 }
 
 // src/password.ts
-import { randomBytes as randomBytes2 } from "node:crypto";
+import { randomBytes as randomBytes3 } from "node:crypto";
 var ROUNDS = 1e5;
 async function hashPassword(host, password) {
-  const salt = `rounds=${ROUNDS}$${randomBytes2(12).toString("base64").replaceAll("+", ".").replaceAll("=", "")}`;
+  const salt = `rounds=${ROUNDS}$${randomBytes3(12).toString("base64").replaceAll("+", ".").replaceAll("=", "")}`;
   const hashed = await host.run(["openssl", "passwd", "-6", "-salt", salt, "-stdin"], {
     input: `${password}
 `
@@ -6686,7 +7115,7 @@ function savedState() {
 }
 
 // src/system-layer.ts
-import { readFileSync as readFileSync4 } from "node:fs";
+import { readFileSync as readFileSync5 } from "node:fs";
 import { join as join7 } from "node:path";
 var LIMIT2 = 60 * 6e4;
 var PROXIES = /^(?:https?|ftp|all|no)_proxy(?:=|$)/i;
@@ -6751,7 +7180,7 @@ If the build has to go through a proxy, set build-args: HTTP_PROXY=\u2026; or in
     );
   }
   await undo.release(name);
-  return readFileSync4(iidFile, "utf8").trim();
+  return readFileSync5(iidFile, "utf8").trim();
 }
 async function ownBuilder(host, kind) {
   if (kind !== "buildx") return null;
@@ -6761,7 +7190,7 @@ async function ownBuilder(host, kind) {
 
 // src/tools.ts
 import { createHash as createHash2 } from "node:crypto";
-import { existsSync as existsSync3, mkdirSync as mkdirSync3, readdirSync, readFileSync as readFileSync5 } from "node:fs";
+import { existsSync as existsSync3, mkdirSync as mkdirSync3, readdirSync, readFileSync as readFileSync6 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join as join8 } from "node:path";
 function neededTools(inputs) {
@@ -6860,7 +7289,7 @@ function cacheKey(packages) {
 }
 function osRelease() {
   try {
-    const text = readFileSync5("/etc/os-release", "utf8");
+    const text = readFileSync6("/etc/os-release", "utf8");
     const value = (name) => new RegExp(`^${name}="?([^"\\n]*)`, "m").exec(text)?.[1] ?? "";
     return `${value("ID")}-${value("VERSION_ID")}`;
   } catch {
@@ -6962,8 +7391,8 @@ async function apt2(host, args, onLine, deadline) {
 }
 
 // src/undo.ts
-import { randomBytes as randomBytes3 } from "node:crypto";
-import { mkdirSync as mkdirSync4, readdirSync as readdirSync2, readFileSync as readFileSync6, renameSync as renameSync2, rmdirSync, rmSync as rmSync6, writeFileSync as writeFileSync5 } from "node:fs";
+import { randomBytes as randomBytes4 } from "node:crypto";
+import { mkdirSync as mkdirSync4, readdirSync as readdirSync2, readFileSync as readFileSync7, renameSync as renameSync2, rmdirSync, rmSync as rmSync6, writeFileSync as writeFileSync5 } from "node:fs";
 import { homedir } from "node:os";
 import { join as join9 } from "node:path";
 import { setTimeout as delay2 } from "node:timers/promises";
@@ -6981,7 +7410,7 @@ var Undo = class _Undo {
   #resources;
   /** Begins the journal of a new run of this process. */
   static begin(host) {
-    const undo = new _Undo(randomBytes3(6).toString("hex"), host, []);
+    const undo = new _Undo(randomBytes4(6).toString("hex"), host, []);
     mkdirSync4(journalFolder(), { recursive: true, mode: 448 });
     undo.#write();
     host.mark(undo.runId);
@@ -7053,15 +7482,15 @@ var journalPath = (runId) => join9(journalFolder(), `${runId}.json`);
 function readJournal(runId) {
   if (!/^[0-9a-f]{12}$/.test(runId)) return null;
   try {
-    return JSON.parse(readFileSync6(journalPath(runId), "utf8"));
+    return JSON.parse(readFileSync7(journalPath(runId), "utf8"));
   } catch {
     return null;
   }
 }
 function identify(pid) {
   try {
-    const boot = readFileSync6("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    const fields = readFileSync6(`/proc/${pid}/stat`, "utf8").split(") ").pop()?.split(" ");
+    const boot = readFileSync7("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    const fields = readFileSync7(`/proc/${pid}/stat`, "utf8").split(") ").pop()?.split(" ");
     if (fields?.[0] === "Z") return null;
     return { pid, startTime: `${boot}/${fields?.[19]}`, boot };
   } catch {
@@ -7147,7 +7576,7 @@ async function removeContainer(host, name) {
   return true;
 }
 function mountedBelow(path) {
-  return readFileSync6("/proc/self/mountinfo", "utf8").split("\n").map(
+  return readFileSync7("/proc/self/mountinfo", "utf8").split("\n").map(
     (line) => line.split(" ")[4]?.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)))
   ).filter((target) => target !== void 0 && (target === path || target.startsWith(`${path}/`))).map((target) => target).reverse();
 }
@@ -7176,8 +7605,8 @@ function processesNaming(runId) {
   const variable = `${RUN_VARIABLE}=${runId}\0`;
   return readdirSync2("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid).filter((pid) => {
     try {
-      if (readFileSync6(`/proc/${pid}/cmdline`, "latin1").includes(runId)) return true;
-      return readFileSync6(`/proc/${pid}/environ`, "latin1").includes(variable);
+      if (readFileSync7(`/proc/${pid}/cmdline`, "latin1").includes(runId)) return true;
+      return readFileSync7(`/proc/${pid}/environ`, "latin1").includes(variable);
     } catch {
       return false;
     }
@@ -7227,7 +7656,8 @@ async function makeImage(host, undo, inputs) {
   const disk = join10(workDir, "disk.raw");
   const serialLog = join10(workDir, `${inputs.name}.console.log`);
   const screenshot = join10(workDir, `${inputs.name}.screenshot.png`);
-  const run = { host, undo, inputs, stages, outputDir, workDir, disk, serialLog, screenshot };
+  const junit = join10(workDir, `${inputs.name}.junit.xml`);
+  const run = { host, undo, inputs, stages, outputDir, workDir, disk, serialLog, screenshot, junit };
   const tools = new BackgroundTools(host, await stages.run("Preflight", () => prepare(run)));
   try {
     const image = await stages.run("Container image", () => obtainImage(host, inputs, workDir));
@@ -7241,7 +7671,7 @@ async function makeImage(host, undo, inputs) {
     await stages.run("Boot loader", () => makeBootable(run, container, plan, mounted));
     const made = await stages.run(
       inputs.boot === null ? "Formats" : "Boot check and formats",
-      () => checkAndConvert(run, container, system)
+      () => checkAndConvert(run, { container, system, plan })
     );
     const added = addition?.packages ?? [];
     await publish(run, { image: container.image, system, added, service, plan, ...made });
@@ -7374,7 +7804,9 @@ async function makeBootable({ host, undo, disk }, container, plan, mounted) {
   await finishDisk(host, undo, plan, mounted);
   writeBootCode(disk, bootCodePath());
 }
-async function checkAndConvert({ host, undo, inputs, disk, serialLog, screenshot, outputDir, workDir }, container, system) {
+async function checkAndConvert(run, { container, system, plan }) {
+  const { host, undo, inputs, disk, serialLog, screenshot, outputDir, workDir } = run;
+  const cases = [];
   const stop = new AbortController();
   const converting = makeFormats(
     new Host(AbortSignal.any([host.cancelled, stop.signal])),
@@ -7395,22 +7827,57 @@ async function checkAndConvert({ host, undo, inputs, disk, serialLog, screenshot
         machines,
         serialLog,
         screenshot,
-        workDir
+        workDir,
+        cases,
+        init: initOf(inputs.kernelArgs, system.init.path),
+        copyDisk: (edits) => copyDisk(run, { container, system, plan }, edits)
       });
     }
     const files = await converting;
-    checkImageSizes(files, inputs.maxImageBytes);
+    checkImageSizes(files, inputs.maxImageBytes, cases);
+    writeCases(run, cases);
     return { boots, files };
   } catch (error2) {
     stop.abort(error2);
     await converting.catch(() => {
     });
     if (error2 instanceof BootFailure || error2 instanceof ImageTooLarge) {
-      const evidence = settleEvidence(outputDir, { serialLog, screenshot });
+      writeCases(run, cases);
+      const evidence = settleEvidence(outputDir, run);
       await publishEvidence(inputs, evidence, host.cancelled);
     }
     throw error2;
   }
+}
+async function copyDisk({ host, undo, inputs, disk, workDir }, { container, system, plan }, edits) {
+  const { index } = container;
+  if (index.kind("bin/sh") !== "f") {
+    throw new ActionError(
+      "The image has no /bin/sh, which test-script, test-scripts and check-persistence need: install one, or leave them out.",
+      "No shell in the image"
+    );
+  }
+  const folder = join10(workDir, "copy");
+  const copy = join10(folder, "disk.raw");
+  mkdirSync5(folder);
+  await host.run(["cp", "--sparse=always", "--reflink=auto", "--", disk, copy], { timeout: 30 * 6e4 });
+  const kernelArgs = `${inputs.kernelArgs} init=${STARTER}`.trim();
+  const loader = planLoader(index, plan, system.kernels, {
+    ...inputs,
+    kernelArgs,
+    moduleFolder: moduleFolder()
+  });
+  const mounted = await mountDisk(host, undo, plan, copy, folder);
+  await applyEdits(host, index, mounted.mountPoint, [
+    ...edits,
+    // The loader itself is installed already.
+    ...loader.filter(({ path }) => path.endsWith(".cfg"))
+  ]);
+  for (const resource of mounted.resources.toReversed()) await undo.release(resource);
+  return copy;
+}
+function writeCases({ inputs, junit }, cases) {
+  if (cases.length > 0) writeFileSync6(junit, junitXml(inputs.name, cases));
 }
 async function chooseMachines(container, system, boot) {
   const drivers = await readDrivers(container, system.kernels[0]);
@@ -7427,11 +7894,12 @@ async function chooseMachines(container, system, boot) {
   }
   return machines;
 }
-function settleEvidence(outputDir, { serialLog, screenshot }) {
+function settleEvidence(outputDir, { serialLog, screenshot, junit }) {
   const evidence = {};
   for (const [output, path] of [
     ["serial-log", serialLog],
-    ["screenshot", screenshot]
+    ["screenshot", screenshot],
+    ["junit", junit]
   ]) {
     if (!existsSync4(path)) continue;
     evidence[output] = join10(outputDir, basename4(path));
@@ -7439,12 +7907,13 @@ function settleEvidence(outputDir, { serialLog, screenshot }) {
   }
   return evidence;
 }
+var artifactsOf = ({ junit: _, ...rest }) => Object.values(rest);
 async function publishEvidence({ uploadArtifact, retentionDays }, evidence, cancelled) {
   for (const [output, path] of Object.entries(evidence)) setOutput(output, path);
   if (!uploadArtifact) return;
   try {
     const { uploadFiles } = await import("./publish-BV5VDGRV.mjs");
-    await uploadFiles(Object.values(evidence), retentionDays, /* @__PURE__ */ new Map(), cancelled);
+    await uploadFiles(artifactsOf(evidence), retentionDays, /* @__PURE__ */ new Map(), cancelled);
   } catch (error2) {
     warning(inert(messageOf(error2)), { title: "Console log not uploaded" });
   }
@@ -7495,13 +7964,13 @@ async function publish(run, made) {
   let evidence = {};
   const artifacts = await stages.run("Publish", async () => {
     for (const { from, path } of files) settle(from, path);
-    if (made.boots.length > 0) evidence = settleEvidence(outputDir, run);
+    evidence = settleEvidence(outputDir, run);
     const sums = join10(workDir, `${inputs.name}.SHA256SUMS`);
     writeChecksums(files, sums);
     settleText((path) => writeChecksums(files, path), checksums);
     settleText((path) => writeReport(report(), path), reportPath);
     setOutputs(report(), [], { checksums, reportPath, evidence });
-    return inputs.uploadArtifact ? upload([...files.map((file) => file.path), sums, ...Object.values(evidence), reportPath]) : [];
+    return inputs.uploadArtifact ? upload([...files.map((file) => file.path), sums, ...artifactsOf(evidence), reportPath]) : [];
   });
   function settleText(write, path) {
     const draft = join10(workDir, basename4(path));
@@ -7542,6 +8011,7 @@ function setOutputs(report, artifacts, paths) {
     accelerator: report.boot.accelerator ?? "",
     "serial-log": paths.evidence["serial-log"] ?? "",
     screenshot: paths.evidence.screenshot ?? "",
+    junit: paths.evidence.junit ?? "",
     report: paths.reportPath,
     "artifact-id": artifact?.id ?? "",
     "artifact-url": artifact?.url ?? "",

@@ -19,13 +19,10 @@ afterAll(async () => {
   await bench.end()
 })
 
-// The network is the Dockerfile's own: what is tried here is the login.
 const DOCKERFILE = `FROM debian:bookworm
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \\
     initramfs-tools linux-image-cloud-amd64 openssh-server sudo systemd-sysv \\
  && rm -rf /var/lib/apt/lists/*
-RUN printf '%s\\n' '[Match]' 'Name=en* eth*' '' '[Network]' 'DHCP=yes' > /etc/systemd/network/80-wired.network \\
- && systemctl enable systemd-networkd
 `
 
 /** Runs a command in the guest, whose server may not listen yet. */
