@@ -1653,8 +1653,8 @@ async function readAgain(up, boot, pace, unclean) {
     );
   }
   info(`${PERSISTENCE}: the second boot sees what the first wrote`);
-  up.note(PERSISTENCE, up.seconds, null);
-  return { name: PERSISTENCE, seconds: up.seconds };
+  up.note(PERSISTENCE, read.seconds, null);
+  return { name: PERSISTENCE, seconds: read.seconds };
 }
 var overBudget = (seconds, most) => ({
   id: "over-budget",

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { bootImage } from '../support/boot.ts'
 import { Bench } from '../support/e2e.ts'
@@ -25,18 +24,19 @@ test.each(INITS)(
         name: target,
         formats: 'raw',
         'upload-artifact': 'false',
-        'boot-success-pattern': '^witness: done, with a prompt on ttyS0'
+        'boot-test': 'false'
       }
     })
-    const witnessed = ['address 10.0.2.15', 'root is written']
-    const seen = readFileSync(run.outputs['serial-log'] ?? '', 'utf8')
-    for (const words of witnessed) expect(seen).toContain(`witness: ${words}`)
+    // The network of a boot check leads nowhere: by restrict=on QEMU's DHCP names no name server, and it answers no DNS.
+    const until = /witness: done, with a prompt on ttyS0.*\n/
+    const seen = await bootImage(run.outputs.image ?? '', 'raw', 'virtio', until, 240, { network: 'user' })
+    for (const words of [
+      'address 10.0.2.15',
+      'root is written',
+      'name server 10.0.2.3',
+      'getent hosts deb.debian.org'
+    ])
+      expect(seen).toContain(`witness: ${words}`)
     expect(seen).toContain(`${target} login: `)
-    // QEMU's network of the boot check leads nowhere: by restrict=on its DHCP names no name server, and it answers no DNS.
-    const booted = await bootImage(run.outputs.image ?? '', 'raw', 'virtio', /witness: done.*\n/, 180, {
-      network: 'user'
-    })
-    for (const words of [...witnessed, 'name server 10.0.2.3', 'getent hosts deb.debian.org'])
-      expect(booted).toContain(`witness: ${words}`)
   }
 )

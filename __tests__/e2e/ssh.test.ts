@@ -71,11 +71,14 @@ test('a user of the inputs logs in by key, becomes root, and meets host keys of 
     forward: 22,
     whileUp: async port => {
       const commands =
-        'id -un; id -g; sudo -n id -u; stat -c %a:%U:%G . .ssh .ssh/authorized_keys; ls /etc/ssh'
+        'id -un; id -g; sudo -n id -u; stat -c %a:%U:%G . .ssh .ssh/authorized_keys; ls /etc/ssh; cat /etc/resolv.conf; getent hosts deb.debian.org'
       answer = await ssh(key, 'admin@127.0.0.1', port, commands)
     }
   })
   expect(answer).toMatch(
     /^admin\n1000\n0\n700:admin:admin\n700:admin:admin\n600:admin:admin\n[\s\S]*^ssh_host_ed25519_key$/m
   )
+  // The network is the action's doing: systemd-networkd, without systemd-resolved.
+  expect(answer).toMatch(/^nameserver 10\.0\.2\.3$/m)
+  expect(answer).toMatch(/^[0-9a-f.:]+\s+\S*debian\S*/m)
 })
