@@ -24,11 +24,13 @@ test.each(INITS)(
         name: target,
         formats: 'raw',
         'upload-artifact': 'false',
-        'boot-test': 'false'
+        'boot-test': 'false',
+        // Alpine's inittab calls OpenRC, which its container image lacks: here it has to do without.
+        'install-system': 'never'
       }
     })
     // The network of a boot check leads nowhere: by restrict=on QEMU's DHCP names no name server, and it answers no DNS.
-    const until = /witness: done, with a prompt on ttyS0.*\n/
+    const until = /witness: done, with a prompt on ttyS0/
     const seen = await bootImage(run.outputs.image ?? '', 'raw', 'virtio', until, 240, { network: 'user' })
     for (const words of [
       'address 10.0.2.15',
