@@ -6936,7 +6936,7 @@ async function surveySystem(container, image, wishes) {
       });
     }
   }
-  const openrc = await missingOpenrc(container, init);
+  const openrc = newest === void 0 && await missingOpenrc(container, init);
   if (init === null)
     lacks.push({
       part: "init",
@@ -6979,7 +6979,7 @@ function planAddition(survey, wishes, onBuild) {
     throw new ActionError([...problem, ...lines].join("\n"), "Not a bootable system");
   };
   if (wishes.installSystem === "never") {
-    if (essential.every(({ part }) => part === "init" && survey.init !== null)) return null;
+    if (essential.length === 0) return null;
     return refuse2(advice(survey, "set install-system to auto, or "));
   }
   const wanted = wishes.installSystem === "auto" ? lacks : [...ESSENTIAL, "network", "login"].map(

@@ -95,7 +95,8 @@ export async function surveySystem(
       })
     }
   }
-  const openrc = await missingOpenrc(container, init)
+  // BusyBox init starts the system without it too (see the consoles): where packages are added anyway, Alpine's own way is meant.
+  const openrc = newest === undefined && (await missingOpenrc(container, init))
   if (init === null)
     lacks.push({
       part: 'init',
@@ -148,8 +149,7 @@ export function planAddition(survey: Survey, wishes: Wishes, onBuild: boolean): 
     throw new ActionError([...problem, ...lines].join('\n'), 'Not a bootable system')
   }
   if (wishes.installSystem === 'never') {
-    // An OpenRC that is missing is not needed: BusyBox init can do its work.
-    if (essential.every(({ part }) => part === 'init' && survey.init !== null)) return null
+    if (essential.length === 0) return null
     return refuse(advice(survey, 'set install-system to auto, or '))
   }
   const wanted: readonly Lack[] =

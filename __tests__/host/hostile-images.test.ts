@@ -206,7 +206,9 @@ test('folders on the way that are links to folders of the host are followed insi
         file(inCanary('policy-rc.d').slice(1), 'exit 101'),
         link('etc/ssh', climb('.')),
         file(inCanary('ssh_host_rsa_key').slice(1), "the image's own"),
-        link('sbin/openrc', 'init')
+        file('usr/bin/ssh-keygen'),
+        link('sbin/openrc', 'init'),
+        file('sbin/openrc-run')
       ]
     },
     at => {
@@ -234,6 +236,7 @@ test.each([
         link('.dockerenv', target('file')),
         link('etc/ssh/ssh_host_rsa_key', target('ssh_host_rsa_key')),
         link('etc/ssh/ssh_host_ed25519_key.pub', target('ssh_host_rsa_key')),
+        file('usr/bin/ssh-keygen'),
         link('sbin/openrc', 'init'),
         file('sbin/openrc-run')
       ]
