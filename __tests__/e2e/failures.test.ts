@@ -141,6 +141,9 @@ describe('building', () => {
   })
 })
 
+/** Something else on the serial port, so that no login prompt is added there. */
+const NO_GETTY = "RUN sed -i 's|^ttyS0.*|ttyS0::respawn:/bin/sleep 86400|' /etc/inittab"
+
 describe('an image that does not boot is named and not published', () => {
   /** Runs a check that has to fail; what is uploaded is the console's log and a picture of the display. */
   async function failBoot(
@@ -186,7 +189,7 @@ describe('an image that does not boot is named and not published', () => {
   })
 
   test('no getty', async () => {
-    const checkout = alpineWith("RUN sed -i '/ttyS0/d' /etc/inittab")
+    const checkout = alpineWith(NO_GETTY)
     const message = await failBoot('no-getty', checkout, { 'boot-timeout': '20' })
     expect(message).toMatch(
       /^The image does not boot: No login prompt appeared on the serial console within boot-timeout \(20 seconds\)\. /
@@ -195,18 +198,14 @@ describe('an image that does not boot is named and not published', () => {
   })
 
   test('a machine that powers itself off', async () => {
-    const checkout = alpineWith(
-      "RUN sed -i '/ttyS0/d' /etc/inittab && echo '::once:/sbin/poweroff -f' >> /etc/inittab"
-    )
+    const checkout = alpineWith(`${NO_GETTY} && echo '::once:/sbin/poweroff -f' >> /etc/inittab`)
     expect(await failBoot('powers-off', checkout)).toMatch(
       /^The image does not boot: The machine powered itself off before it was up\. /
     )
   })
 
   test('a machine that resets itself', async () => {
-    const checkout = alpineWith(
-      "RUN sed -i '/ttyS0/d' /etc/inittab && echo '::once:/sbin/reboot -f' >> /etc/inittab"
-    )
+    const checkout = alpineWith(`${NO_GETTY} && echo '::once:/sbin/reboot -f' >> /etc/inittab`)
     expect(await failBoot('resets', checkout)).toMatch(
       /^The image does not boot: The machine reset itself before it was up\. /
     )
@@ -215,7 +214,7 @@ describe('an image that does not boot is named and not published', () => {
 
 test('a success pattern replaces the login prompt', async () => {
   const checkout = alpineWith(
-    "RUN sed -i '/ttyS0/d' /etc/inittab && echo '::once:/bin/sh -c \"echo APP READY on 8080 > /dev/ttyS0\"' >> /etc/inittab"
+    `${NO_GETTY} && echo '::once:/bin/sh -c "echo APP READY on 8080 > /dev/ttyS0"' >> /etc/inittab`
   )
   const run = await bench.succeed({
     checkout,
