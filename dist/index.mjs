@@ -7752,7 +7752,7 @@ async function planSystem({ inputs }, container, config) {
   const addition = planAddition(survey, inputs, config.onBuild);
   if (addition === null) {
     info("Nothing is added to the image.");
-    for (const { why } of survey.lacks) warning(inert(why));
+    for (const { why } of survey.lacks) info(inert(why));
   }
   for (const { part, why, packages } of addition?.parts ?? [])
     info(inert(`To be added, ${part}: ${packages.join(" ")}. ${why}`));
@@ -7788,7 +7788,7 @@ async function makeDisk(run, container, system, service) {
     authorizedKeys: inputs.authorizedKeys,
     service
   });
-  for (const warning2 of draft.warnings) warning(inert(warning2));
+  for (const warning2 of draft.warnings) warning(inert(warning2), { title: "About the machine" });
   const { edits } = draft;
   const loader = planLoader(index, plan, system.kernels, { ...inputs, moduleFolder: moduleFolder() });
   await createDisk(host, plan, disk);

@@ -244,7 +244,8 @@ async function planSystem(
   const addition = planAddition(survey, inputs, config.onBuild)
   if (addition === null) {
     core.info('Nothing is added to the image.')
-    for (const { why } of survey.lacks) core.warning(inert(why))
+    // Whoever plans without them warns of what that means.
+    for (const { why } of survey.lacks) core.info(inert(why))
   }
   for (const { part, why, packages } of addition?.parts ?? [])
     core.info(inert(`To be added, ${part}: ${packages.join(' ')}. ${why}`))
@@ -293,7 +294,7 @@ async function makeDisk(
     authorizedKeys: inputs.authorizedKeys,
     service
   })
-  for (const warning of draft.warnings) core.warning(inert(warning))
+  for (const warning of draft.warnings) core.warning(inert(warning), { title: 'About the machine' })
   const { edits } = draft
   const loader = planLoader(index, plan, system.kernels, { ...inputs, moduleFolder: moduleFolder() })
   await createDisk(host, plan, disk)

@@ -461,7 +461,14 @@ describe('names and words for the log', () => {
         ]
       },
       (_, run) => {
-        expect(run.annotations).toEqual([])
+        expect(run.annotations).toEqual([
+          {
+            level: 'warning',
+            title: 'About the machine',
+            message:
+              'The network is left alone: /sbin/init is no init that is known. It has to bring the network up itself.'
+          }
+        ])
         expect(run.outputs.image).toMatch(/\/hostile\.raw$/)
         expect(run.outputs.report).toMatch(/\/hostile\.report\.json$/)
         expect(run.log).toContain('hostile')
