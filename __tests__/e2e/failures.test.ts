@@ -170,7 +170,8 @@ describe('an image that does not boot is named and not published', () => {
     const message = await failBoot(
       'init-ends',
       alpineWith(
-        "RUN rm /sbin/init && printf '#!/bin/sh\\necho my last words\\nexit 1\\n' > /sbin/init && chmod +x /sbin/init"
+        // The kernel does not wait for what init has written to the serial port.
+        "RUN rm /sbin/init && printf '#!/bin/sh\\necho my last words\\nsleep 1\\nexit 1\\n' > /sbin/init && chmod +x /sbin/init"
       )
     )
     expect(message).toMatch(
