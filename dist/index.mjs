@@ -992,6 +992,9 @@ var Monitor = class {
   }
   path;
   #socket = null;
+  /** Called with every event of QMP as it comes, such as `RESET`, and its data. */
+  onEvent = () => {
+  };
   #isDown = false;
   /** Called once when the guest has shut itself down, with QMP's reason: `guest-shutdown`, `guest-reset` or `guest-panic`. */
   onShutdown = () => {
@@ -1079,6 +1082,7 @@ var Monitor = class {
     } catch {
       return;
     }
+    if (message.event !== void 0) this.onEvent(message.event, message.data ?? {});
     if (message.event === "SHUTDOWN") this.#goDown(`${message.data?.reason}`);
     if (message.event === "BLOCK_IO_ERROR" && message.data?.nospace) this.onDiskFull();
     if (message.id !== void 0) this.#pending.get(message.id)?.(message);

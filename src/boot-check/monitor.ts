@@ -18,6 +18,8 @@ type Message = Readonly<{
 /** Talks with QEMU's monitor (QMP): what becomes of the machine, and commands to QEMU. */
 export class Monitor {
   #socket: Socket | null = null
+  /** Called with every event of QMP as it comes, such as `RESET`, and its data. */
+  onEvent: (name: string, data: Readonly<Record<string, unknown>>) => void = () => {}
   #isDown = false
   /** Called once when the guest has shut itself down, with QMP's reason: `guest-shutdown`, `guest-reset` or `guest-panic`. */
   onShutdown: (reason: string) => void = () => {}
@@ -112,6 +114,7 @@ export class Monitor {
     } catch {
       return // no line of the protocol
     }
+    if (message.event !== undefined) this.onEvent(message.event, message.data ?? {})
     if (message.event === 'SHUTDOWN') this.#goDown(`${message.data?.reason}`)
     if (message.event === 'BLOCK_IO_ERROR' && message.data?.nospace) this.onDiskFull()
     if (message.id !== undefined) this.#pending.get(message.id)?.(message)
