@@ -11,13 +11,14 @@ import {
   inert,
   inertText,
   markdownCell,
+  markdownTable,
   messageOf,
   parseSize,
   quoteArgv,
   saysNoSpace,
   stripTerminal,
   within
-} from "./chunk-JYWA3AXN.mjs";
+} from "./chunk-ZONZKUCU.mjs";
 import {
   ExitCode,
   __toESM,
@@ -39,13 +40,11 @@ import {
 // src/main.ts
 import { existsSync as existsSync4, mkdirSync as mkdirSync5, writeFileSync as writeFileSync6 } from "node:fs";
 import { tmpdir as tmpdir2 } from "node:os";
-import { basename as basename4, join as join10 } from "node:path";
+import { basename as basename4, join as join11 } from "node:path";
 
 // src/boot-check/boot-check.ts
-import { randomBytes as randomBytes2 } from "node:crypto";
-import { once } from "node:events";
-import { appendFileSync, closeSync as closeSync3, createWriteStream, openSync as openSync3, rmSync as rmSync2 } from "node:fs";
-import { join as join2 } from "node:path";
+import { appendFileSync, rmSync as rmSync3 } from "node:fs";
+import { join as join3 } from "node:path";
 
 // src/disk.ts
 import { randomBytes, randomUUID } from "node:crypto";
@@ -579,10 +578,13 @@ function explainFullDisk(error2, { path, mountPoint }) {
   const { bavail, bsize, ffree } = statfsSync(mountPoint);
   const full = bavail * bsize < FULL || ffree === 0;
   return new ActionError(
-    full && !outerFull ? `The content does not fit the root filesystem (${formatBytes(bavail * bsize)} and ${ffree} inodes left). Give it a larger size or extra-space.` : `The runner's disk is full while the image is filled. Set output-dir to a folder on a larger disk. ${messageOf(error2)}`,
+    full && !outerFull ? `The content does not fit the root filesystem (${formatBytes(bavail * bsize)} and ${ffree} inodes left). Give it a larger size or extra-space.` : `The runner's disk is full while the image is made. Set output-dir to a folder on a larger disk. ${messageOf(error2)}`,
     "No space left"
   );
 }
+
+// src/boot-check/checks.ts
+import { randomBytes as randomBytes2 } from "node:crypto";
 
 // src/boot-check/expectations.ts
 import { request } from "node:http";
@@ -697,9 +699,6 @@ function askHttp(hostPort, { port, path }) {
   });
 }
 
-// src/boot-check/guest.ts
-import { createConnection as createConnection2 } from "node:net";
-
 // src/boot-check/guest-tests.ts
 import { StringDecoder } from "node:string_decoder";
 var FOLDER = ".docker-to-disk";
@@ -766,6 +765,21 @@ exit 1
 `
   }
 });
+var FAILED_UNIT = "failed unit: ";
+var FAILED_UNITS_SCRIPT = {
+  name: "fail-on-failed-units",
+  content: `#!/bin/sh
+[ -d /run/systemd/system ] || { echo 'systemd does not run here: there are no units.'; exit 0; }
+systemctl is-system-running --wait > /dev/null
+failed=$(systemctl list-units --failed --plain --no-legend --no-pager --full) || exit
+echo "$failed" | while read -r unit rest; do
+  [ -n "$unit" ] || continue
+  echo "${FAILED_UNIT}$unit"
+  journalctl --unit "$unit" --boot --no-pager --output cat --lines 3 2>/dev/null
+done
+`
+};
+var readFailedUnits = (output) => output.split("\n").filter((line) => line.startsWith(FAILED_UNIT)).map((line) => line.slice(FAILED_UNIT.length));
 var LONGEST_LINE = 1 << 14;
 var GuestReader = class {
   constructor(token) {
@@ -807,7 +821,310 @@ var GuestReader = class {
   }
 };
 
+// src/boot-check/checks.ts
+function planScripts(boot) {
+  if (boot.scripts.length === 0 && !boot.checkPersistence && !boot.failOnFailedUnits) return null;
+  const token = `docker-to-disk-${randomBytes2(8).toString("hex")}`;
+  const persistence = persistenceScripts(token);
+  const all = [
+    ...boot.scripts,
+    ...boot.failOnFailedUnits ? [FAILED_UNITS_SCRIPT] : [],
+    ...boot.checkPersistence ? Object.values(persistence) : []
+  ];
+  return { token, all, persistence };
+}
+var LEAST_FOR_EXPECTATIONS = 15e3;
+function checkBudget({ up, boot }) {
+  const { maxSeconds } = boot;
+  if (maxSeconds === null) return;
+  const reason = up.seconds > maxSeconds ? overBudget(up.seconds, maxSeconds) : null;
+  up.note("max-boot-seconds", up.seconds, reason?.summary ?? null);
+  if (reason !== null) throw up.failure(reason);
+}
+async function checkExpectations({ up, boot, pace }) {
+  const { expectations } = boot;
+  if (expectations.length === 0) return [];
+  const left = Math.max((pace.timeout - up.seconds) * 1e3, LEAST_FOR_EXPECTATIONS);
+  info(`The machine is up. Waiting for ${expectations.map(nameOf).join(", ")}`);
+  const giveUp = new AbortController();
+  const timer = setTimeout(() => giveUp.abort(), left);
+  const forwards = async () => {
+    const usernet = await up.monitor.execute("human-monitor-command", { "command-line": "info usernet" }).catch(() => "");
+    return readForwards(`${usernet}`);
+  };
+  try {
+    const outcome = await Promise.race([meetExpectations(expectations, forwards, giveUp.signal), up.downfall]);
+    if (outcome instanceof Error) throw outcome;
+    if (!("met" in outcome)) {
+      for (const expected of expectations) up.note(nameOf(expected), 0, outcome.summary);
+      throw up.failure(outcome);
+    }
+    const { met, unmet } = outcome;
+    for (const { name, seconds } of met) {
+      info(`${name}: holds after ${formatSeconds(seconds)}`);
+      up.note(name, seconds, null);
+    }
+    for (const { name, answer } of unmet) up.note(name, left / 1e3, answer);
+    if (unmet.length > 0) throw up.failure(unmetCause(unmet, left / 1e3));
+    return met;
+  } finally {
+    clearTimeout(timer);
+    giveUp.abort();
+  }
+}
+async function runScripts(examination) {
+  const { up, boot, pace } = examination;
+  const ended = [];
+  for (const script of boot.scripts) {
+    const { name } = script;
+    if (ended.at(-1)?.exitCode === null) break;
+    info(`Running ${inert(name)} in the machine`);
+    const result = await runInGuest(examination, name, script, boot.testTimeout * pace.stretch);
+    const failure = failureOf(result, "It");
+    up.note(name, result.seconds, failure, result.output);
+    info(
+      `${inert(name)}: ${failure === null ? "passed" : "failed"} after ${formatSeconds(result.seconds)}`
+    );
+    ended.push({ ...result, name });
+  }
+  const failed = ended.filter(({ exitCode }) => exitCode !== 0);
+  const [first] = failed;
+  if (first === void 0) return ended.map(({ name, seconds }) => ({ name, seconds }));
+  throw up.failure(
+    {
+      id: "test-script",
+      summary: failed.map((result) => failureOf(result, inert(result.name))).join(" "),
+      advice: 'All that it printed is in the log, behind "test \u2502".'
+    },
+    { what: `The output of ${inert(first.name)}`, lines: first.lastLines }
+  );
+}
+function failureOf({ exitCode, began, limit }, what) {
+  if (exitCode === 0) return null;
+  if (exitCode !== null) return `${what} failed with exit code ${exitCode}.`;
+  return began ? `${what} did not end within test-timeout (${limit} seconds).` : `${what} could not be started within ${limit} seconds: the machine has no second serial port, /dev/ttyS1, or ended what was started before its init.`;
+}
+async function runInGuest({ up, scripts }, name, script, seconds) {
+  if (up.guest === null || scripts === null) throw new Error("The machine has no scripts.");
+  const outcome = await Promise.race([up.guest.run(scripts.all.indexOf(script) + 1, seconds), up.downfall]);
+  if (outcome instanceof Error) throw outcome;
+  if ("seconds" in outcome) return outcome;
+  up.note(name, 0, outcome.summary);
+  throw up.failure({ ...outcome, summary: `While ${inert(name)} ran: ${outcome.summary}` });
+}
+var FAILED_UNITS = "fail-on-failed-units";
+var STEP_LIMIT = 120;
+async function checkFailedUnits(examination) {
+  const { up, boot, pace } = examination;
+  if (!boot.failOnFailedUnits) return [];
+  info("The machine is up. Waiting until systemd has started everything");
+  const result = await runInGuest(examination, FAILED_UNITS, FAILED_UNITS_SCRIPT, STEP_LIMIT * pace.stretch);
+  const units = readFailedUnits(result.output);
+  const summary2 = result.exitCode !== 0 ? failureOf(result, "Asking systemd for its units") : units.length > 0 ? `${units.join(", ")} failed.` : null;
+  up.note(FAILED_UNITS, result.seconds, summary2, result.output);
+  if (summary2 === null) return [{ name: FAILED_UNITS, seconds: result.seconds }];
+  throw up.failure(
+    {
+      id: "failed-units",
+      summary: `${FAILED_UNITS}: ${inert(summary2)}`,
+      advice: "What the units themselves say is below. Mend them in the Dockerfile, or disable there what the machine does not need: systemctl disable, or mask."
+    },
+    { what: "What the machine said", lines: result.lastLines }
+  );
+}
+var PERSISTENCE = "check-persistence";
+var persistenceFailure = (up, summary2, advice2, lines = []) => {
+  up.note(PERSISTENCE, 0, summary2, lines.join("\n"));
+  const reason = { id: "persistence", summary: `${PERSISTENCE}: ${summary2}`, advice: advice2 };
+  return lines.length > 0 ? up.failure(reason, { what: "What the machine said", lines }) : up.failure(reason);
+};
+async function writeAndShutDown(examination) {
+  const { up, pace, scripts } = examination;
+  if (scripts === null) throw new Error("The machine has no scripts.");
+  const { write, shutDown } = scripts.persistence;
+  const limit = STEP_LIMIT * pace.stretch;
+  const written = await runInGuest(examination, PERSISTENCE, write, limit);
+  if (written.exitCode !== 0) {
+    const summary2 = failureOf(written, "Writing a file to the root filesystem") ?? "";
+    throw persistenceFailure(
+      up,
+      summary2,
+      "The root filesystem has to be writable once the system is up: look at ro in kernel-args, at /etc/fstab, and at what remounts it.",
+      written.lastLines
+    );
+  }
+  info("A file was written; the machine is shut down now.");
+  const down = up.expectShutdown().then(() => true);
+  let timer;
+  const late = new Promise((resolve2) => {
+    timer = setTimeout(() => resolve2(false), limit * 1e3);
+  });
+  const asked = runInGuest(examination, PERSISTENCE, shutDown, limit);
+  const hasFailed = ({ exitCode }) => exitCode !== null && exitCode > 0 && exitCode < 128;
+  const refused = asked.then((said) => hasFailed(said) ? said : new Promise(() => {
+  }));
+  const outcome = await Promise.race([down, late, refused]);
+  clearTimeout(timer);
+  if (outcome === true) return;
+  throw persistenceFailure(
+    up,
+    outcome === false ? `The machine did not power itself off within ${limit} seconds.` : failureOf(outcome, "The command poweroff") ?? "",
+    "The command poweroff has to work in the image, and every service has to end when it is told to.",
+    outcome === false ? [] : outcome.lastLines
+  );
+}
+async function readAgain(examination, unclean) {
+  const { up, pace, scripts } = examination;
+  if (scripts === null) throw new Error("The machine has no scripts.");
+  const read = await runInGuest(examination, PERSISTENCE, scripts.persistence.read, STEP_LIMIT * pace.stretch);
+  if (read.exitCode !== 0) {
+    throw persistenceFailure(
+      up,
+      "The second boot does not see what the first wrote.",
+      "Something takes the place of the root filesystem, such as an overlay in memory, or undoes what was written.",
+      read.lastLines
+    );
+  }
+  if (unclean !== null) {
+    throw persistenceFailure(
+      up,
+      `The root filesystem was not shut down cleanly: ${unclean}.`,
+      "Something keeps it from being unmounted, or mounted read-only, at the end: under BusyBox init a line such as ::shutdown:/bin/umount -a -r in /etc/inittab does that."
+    );
+  }
+  info(`${PERSISTENCE}: the second boot sees what the first wrote`);
+  up.note(PERSISTENCE, read.seconds, null);
+  return { name: PERSISTENCE, seconds: read.seconds };
+}
+var overBudget = (seconds, most) => ({
+  id: "over-budget",
+  summary: `The boot took ${(seconds - most).toFixed(1)} seconds more than max-boot-seconds (${most}) allows.`,
+  advice: "Look at the times in the console for what holds it up; under systemd, systemd-analyze blame tells. Under TCG a machine takes several times as long as under KVM."
+});
+var unmetCause = (unmet, seconds) => ({
+  id: "expectation",
+  summary: `${unmet.map(({ name, answer }) => `${name}: ${answer}`).join("; ")}, ${Math.round(seconds)} seconds after the machine was up.`,
+  advice: "Look whether the service is enabled and what it says. It has to listen on all addresses, not on 127.0.0.1 alone, and the machine needs the address that it is offered by DHCP, 10.0.2.15. If it is only slow, raise boot-timeout."
+});
+
+// src/distro/drivers.ts
+var DISK_BUSES = ["virtio", "sata", "nvme", "scsi"];
+var DISK_DRIVERS = {
+  virtio: ["virtio_blk", "virtio_pci"],
+  sata: ["ahci", "sd_mod"],
+  nvme: ["nvme"],
+  scsi: ["virtio_scsi", "virtio_pci", "sd_mod"]
+};
+var LARGEST_LIST = 1 << 20;
+async function readDrivers({ index, read }, { version, initrd }) {
+  const folder = ["lib/modules", "usr/lib/modules"].map((parent) => index.resolve(`${parent}/${version}`)).find((real) => real !== null);
+  if (folder === void 0 || version === "") return null;
+  const list2 = index.resolve(`${folder}/modules.builtin`);
+  const text = list2 === null ? null : await read(list2, LARGEST_LIST);
+  if (text === null) return null;
+  const builtIn = new Set(text.toString("latin1").split("\n").map(moduleOf));
+  const all = /* @__PURE__ */ new Set([...builtIn, ...filesBelow(index, folder).map(moduleOf)]);
+  return { early: initrd === null ? builtIn : all, all };
+}
+function missingForRoot(drivers, filesystem) {
+  if (drivers === null) return null;
+  const has = (name) => drivers.early.has(name);
+  const missing = [
+    // The driver ext4 reads ext3 and ext2 as well.
+    ...has("ext4") || has(filesystem) ? [] : [`the filesystem (${filesystem})`],
+    ...DISK_BUSES.some((bus) => DISK_DRIVERS[bus].every(has)) ? [] : [`any disk (${DISK_BUSES.join(", ")})`]
+  ];
+  return missing.length === 0 ? null : missing.join(" and ");
+}
+function filesBelow(index, folder) {
+  return index.list(folder).flatMap((name) => {
+    const path = `${folder}/${name}`;
+    const kind = index.entry(path)?.kind;
+    if (kind === "d") return filesBelow(index, path);
+    return kind === "f" ? [path] : [];
+  });
+}
+var moduleOf = (path) => (path.split("/").pop() ?? "").replace(/\.ko(\.\w+)?$/, "").replaceAll("-", "_");
+
+// src/boot-check/devices.ts
+var NETWORK_CARDS = ["virtio", "e1000", "e1000e", "vmxnet3"];
+var describeDevices = ({ diskBus, networkCard }) => `disk on ${diskBus}, network card ${networkCard}`;
+var NETWORK_DRIVERS = {
+  virtio: ["virtio_net", "virtio_pci"],
+  e1000: ["e1000"],
+  e1000e: ["e1000e"],
+  vmxnet3: ["vmxnet3"]
+};
+var fitting = (needed, all, drivers) => drivers === void 0 ? all[0] : all.find((one) => needed[one].every((name) => drivers.has(name))) ?? all[0];
+function planDevices({
+  diskBus,
+  networkCard,
+  matrix
+}, drivers) {
+  const card = networkCard === "auto" ? fitting(NETWORK_DRIVERS, NETWORK_CARDS, drivers?.all) ?? "virtio" : networkCard;
+  const bus = diskBus === "auto" ? fitting(DISK_DRIVERS, DISK_BUSES, drivers?.early) ?? "virtio" : diskBus;
+  return (matrix.length > 0 ? matrix : [bus]).map((one) => ({ diskBus: one, networkCard: card }));
+}
+var lacksDiskDriver = ({ diskBus }, drivers) => drivers === null ? [] : DISK_DRIVERS[diskBus].filter((name) => !drivers.early.has(name));
+
+// src/boot-check/kvm.ts
+import { closeSync as closeSync2, openSync as openSync2 } from "node:fs";
+var KvmFailure = class extends Error {
+};
+var noKvm = (reason) => new ActionError(
+  `Input accelerator is "kvm", but KVM does not work here: ${reason}. Set accelerator to auto or tcg.`,
+  "No KVM"
+);
+async function makeKvmUsable(host, undo) {
+  const device = "/dev/kvm";
+  const open = () => {
+    try {
+      closeSync2(openSync2(device, "r+"));
+      return null;
+    } catch (error2) {
+      return error2.code ?? "unknown error";
+    }
+  };
+  const code = open();
+  if (code === null) return null;
+  if (code === "ENOENT") return `${device} is absent`;
+  if (code !== "EACCES") return `${device} cannot be opened: ${code}`;
+  if (host.which("udevadm") !== null)
+    await host.run(["udevadm", "settle", "--timeout=15"], { allowFailure: true, timeout: 2e4 });
+  const present = await host.runAsRoot(["stat", "--format", "%a", device], { allowFailure: true });
+  const mode = present.stdout.trim() || "660";
+  if (!/[67]$/.test(mode)) undo.register({ kind: "mode", path: device, mode });
+  await host.runAsRoot(["chmod", "o+rw", device], { allowFailure: true });
+  const after = open();
+  return after === null ? null : `${device} cannot be opened: ${after}`;
+}
+
+// src/boot-check/session.ts
+import { once } from "node:events";
+import { closeSync as closeSync3, createWriteStream, openSync as openSync3, rmSync as rmSync2 } from "node:fs";
+import { join as join2 } from "node:path";
+
+// src/boot-check/failure.ts
+var BootFailure = class extends ActionError {
+  constructor(reason, progress, { what, lines }, lead) {
+    const { seconds, accelerator } = progress;
+    super(
+      [
+        `${lead}: ${inert(reason.summary)} (after ${formatSeconds(seconds)}, ${accelerator.toUpperCase()})`,
+        reason.advice,
+        ...lines.length > 0 ? [`${what} ends with:`, ...lines.map((line) => `  ${inert(line)}`)] : [`${what} is empty.`]
+      ].join("\n"),
+      "Boot check failed"
+    );
+    this.reason = reason;
+    this.progress = progress;
+  }
+  reason;
+  progress;
+};
+
 // src/boot-check/guest.ts
+import { createConnection as createConnection2 } from "node:net";
 var RETRY = 50;
 var ASK_AGAIN = 1e3;
 var BEGIN_LIMIT = 90;
@@ -889,38 +1206,6 @@ var Guest = class {
   }
 };
 
-// src/boot-check/kvm.ts
-import { closeSync as closeSync2, openSync as openSync2 } from "node:fs";
-var KvmFailure = class extends Error {
-};
-var noKvm = (reason) => new ActionError(
-  `Input accelerator is "kvm", but KVM does not work here: ${reason}. Set accelerator to auto or tcg.`,
-  "No KVM"
-);
-async function makeKvmUsable(host, undo) {
-  const device = "/dev/kvm";
-  const open = () => {
-    try {
-      closeSync2(openSync2(device, "r+"));
-      return null;
-    } catch (error2) {
-      return error2.code ?? "unknown error";
-    }
-  };
-  const code = open();
-  if (code === null) return null;
-  if (code === "ENOENT") return `${device} is absent`;
-  if (code !== "EACCES") return `${device} cannot be opened: ${code}`;
-  if (host.which("udevadm") !== null)
-    await host.run(["udevadm", "settle", "--timeout=15"], { allowFailure: true, timeout: 2e4 });
-  const present = await host.runAsRoot(["stat", "--format", "%a", device], { allowFailure: true });
-  const mode = present.stdout.trim() || "660";
-  if (!/[67]$/.test(mode)) undo.register({ kind: "mode", path: device, mode });
-  await host.runAsRoot(["chmod", "o+rw", device], { allowFailure: true });
-  const after = open();
-  return after === null ? null : `${device} cannot be opened: ${after}`;
-}
-
 // src/boot-check/machine.ts
 function qemuArgv(machine) {
   const disk = {
@@ -953,14 +1238,10 @@ function qemuArgv(machine) {
     ...["-chardev", socket("monitor", machine.monitor), "-mon", "chardev=monitor,mode=control"],
     // A display for the screenshot. It comes last so that the other devices are where they would be without it.
     ...["-device", "VGA"],
-    // A machine that resets has not come up. It stops then, as one that powers itself off; QMP tells which it was, and the
-    // display is still there.
-    ...[
-      "-no-reboot",
-      "-no-shutdown",
-      "-sandbox",
-      "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
-    ]
+    // Tells of a kernel's panic whose console is silent, where the kernel has the driver; the machine goes on, for its last lines.
+    ...["-device", "pvpanic-pci", "-action", "panic=none"],
+    // A machine that powers itself off stays, so that its display is still there.
+    ...["-no-shutdown", "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]
   ];
 }
 var DISKS = {
@@ -994,13 +1275,6 @@ var Monitor = class {
   #socket = null;
   /** Called with every event of QMP as it comes, such as `RESET`, and its data. */
   onEvent = () => {
-  };
-  #isDown = false;
-  /** Called once when the guest has shut itself down, with QMP's reason: `guest-shutdown`, `guest-reset` or `guest-panic`. */
-  onShutdown = () => {
-  };
-  /** Called when the disk of the machine cannot be written for lack of space; QEMU stops the machine then. */
-  onDiskFull = () => {
   };
   #closed = false;
   #finished = () => {
@@ -1055,7 +1329,8 @@ var Monitor = class {
       this.#connected();
       this.execute("query-status").then(
         (answer) => {
-          if (answer.status === "shutdown") this.#goDown("guest-shutdown");
+          if (answer.status === "shutdown")
+            this.onEvent("SHUTDOWN", { guest: true, reason: "guest-shutdown" });
         },
         () => {
         }
@@ -1070,11 +1345,6 @@ var Monitor = class {
     });
     lines.on("line", (line) => this.#hear(line));
   }
-  #goDown(reason) {
-    if (this.#isDown || !reason.startsWith("guest-")) return;
-    this.#isDown = true;
-    this.onShutdown(reason);
-  }
   #hear(line) {
     let message;
     try {
@@ -1083,8 +1353,6 @@ var Monitor = class {
       return;
     }
     if (message.event !== void 0) this.onEvent(message.event, message.data ?? {});
-    if (message.event === "SHUTDOWN") this.#goDown(`${message.data?.reason}`);
-    if (message.event === "BLOCK_IO_ERROR" && message.data?.nospace) this.onDiskFull();
     if (message.id !== void 0) this.#pending.get(message.id)?.(message);
   }
 };
@@ -1135,53 +1403,55 @@ async function takeScreenshot(monitor, path) {
   }
 }
 
-// src/boot-check/console.ts
-import { StringDecoder as StringDecoder2 } from "node:string_decoder";
-var LONGEST_LINE2 = 4096;
-var ConsoleLines = class {
-  #decoder = new StringDecoder2("utf8");
-  #pending = "";
-  /** @returns the lines that the chunk completes */
-  write(chunk2) {
-    const [first = "", ...rest] = this.#decoder.write(chunk2).split("\n");
-    this.#append(first);
-    const lines = [];
-    for (const part of rest) {
-      lines.push(this.partial);
-      this.#pending = "";
-      this.#append(part);
-    }
-    return lines;
-  }
-  /** The line that has no newline yet: where a prompt stands. */
-  get partial() {
-    const visible = this.#pending.replace(/\r+$/, "");
-    return stripTerminal(visible.slice(visible.lastIndexOf("\r") + 1));
-  }
-  #append(text) {
-    if (this.#pending.length < LONGEST_LINE2) this.#pending = (this.#pending + text).slice(0, LONGEST_LINE2);
-  }
+// src/boot-check/causes.ts
+var UNMOUNTED_ROOT = [
+  /VFS: Unable to mount root/,
+  /VFS: Cannot open root device/,
+  /ALERT!.*does not exist/,
+  /mount: mounting .* on \/(?:root|sysroot) failed/i,
+  /Mounting .* on .*sysroot failed/i,
+  /(?:dracut|Warning: ).*(?:Could not boot|\/dev\/\S+ does not exist)/
+];
+var NO_INIT = [
+  /Kernel panic - not syncing: (?:No working init found|Requested init)/,
+  /can't execute '.*init'/i,
+  /No init found\. Try passing init=/,
+  /Target filesystem doesn't have requested/
+];
+var wanted = ({ root }) => root === null ? "" : ` It was asked for ${root.slice(0, 200)}`;
+var found = ({ disks, root }) => {
+  const lead = root === null ? " The kernel" : "; the kernel";
+  return disks.length === 0 ? `${lead} found no disk.` : `${lead} found ${disks.slice(0, 12).join(", ")}.`;
 };
-
-// src/boot-check/diagnosis.ts
+var list = (units) => units.slice(0, 5).map(({ name, how }) => `${name} (${how})`).join(", ");
+var culprits = ({ failedUnits }) => {
+  const own = failedUnits.filter(({ how }) => how !== "needs another");
+  return own.length > 0 ? own : failedUnits;
+};
+var commandLineAsksForRescue = ({ commandLine }) => /(?:^| )(?:systemd\.unit=(?:rescue|emergency)\.target|single|rescue|emergency|1|s|S)(?: |$)/.test(
+  commandLine ?? ""
+);
+var SELINUX_LOCKOUT = {
+  id: "selinux-lockout",
+  summary: "SELinux keeps init from starting the system.",
+  advice: "Files of a container image have no SELinux labels: leave enforcing=1 out of kernel-args and SELINUX=enforcing out of /etc/selinux/config, and relabel in the machine that runs."
+};
 var CAUSES = [
   {
     id: "no-boot-device",
     summary: "The firmware found nothing to start on the disk.",
     advice: "The MBR or its active partition is damaged; nothing in the image should be able to do that: please report it.",
     patterns: [/Boot failed: not a bootable disk/],
-    prompts: [/No bootable device/, /^Missing operating system/i]
+    prompts: [/No bootable device/, /^Missing operating system/i],
+    recorded: []
   },
   {
     id: "loader-broken",
     summary: "The boot loader could not load the rest of itself.",
-    advice: "Files in /boot/extlinux were changed after extlinux was installed, or the filesystem has features that it cannot read.",
-    patterns: [
-      /Failed to load ldlinux/,
-      /^boot: no DEFAULT or UI configuration directive found/i,
-      /No DEFAULT or UI configuration/
-    ],
-    prompts: [/^Boot error/]
+    advice: "Files in /boot/extlinux were changed after extlinux was installed, or the filesystem has features that it cannot read: leave /boot/extlinux out of the image and filesystem at ext4.",
+    patterns: [/Failed to load ldlinux/, /No DEFAULT or UI configuration/i, /Failed to load COM32 file/],
+    prompts: [/^Boot error/, /No DEFAULT or UI configuration directive found!/],
+    recorded: []
   },
   {
     id: "kernel-not-loaded",
@@ -1194,157 +1464,784 @@ var CAUSES = [
       /Invalid or corrupt kernel image/,
       /Booting kernel failed/,
       /Initrd too large/i
-    ]
+    ],
+    recorded: []
   },
   {
     id: "out-of-memory",
     summary: "The machine has too little memory to start.",
-    advice: "Raise memory, such as memory: 2048M.",
+    advice: "Raise memory, such as memory: 2048M, or make the initrd smaller.",
     patterns: [
       /System is out of memory/,
       /Kernel panic - not syncing: (?:System is deadlocked on memory|Out of memory)/,
-      /Initramfs unpacking failed: write error/,
-      /-- System halted/
-    ]
+      /Not enough memory to load specified image/i
+    ],
+    prompts: [/Out of memory.*-- System halted/i],
+    recorded: []
+  },
+  {
+    id: "out-of-memory",
+    summary: "The machine has too little memory to unpack its initrd.",
+    advice: "Raise memory, such as memory: 2048M, or make the initrd smaller.",
+    patterns: [...UNMOUNTED_ROOT, ...NO_INIT, /Kernel panic - not syncing/],
+    given: ({ isShortOfMemory }) => isShortOfMemory,
+    recorded: []
+  },
+  {
+    id: "kernel-damaged",
+    summary: "The kernel could not unpack itself.",
+    advice: "The kernel file in /boot of the image is damaged: install its package anew in the Dockerfile.",
+    patterns: [],
+    prompts: [/-- System halted/],
+    recorded: []
+  },
+  {
+    id: "initrd-corrupt",
+    summary: ({ initrdTrouble }) => `The kernel could not unpack the initrd: ${initrdTrouble}.`,
+    advice: "The initrd in /boot of the image is damaged or packed in a way that the kernel does not know: make it anew in the Dockerfile, with update-initramfs -u on Debian and Ubuntu, mkinitfs on Alpine, dracut --force on the Fedora family.",
+    patterns: [...UNMOUNTED_ROOT, ...NO_INIT],
+    given: ({ initrdTrouble }) => initrdTrouble !== null,
+    recorded: []
   },
   {
     id: "no-root",
-    summary: "The kernel or its initrd could not mount the root filesystem.",
-    advice: "The kernel lacks a driver for the machine's disk (Debian's cloud kernel has virtio but no SATA) or root= names another disk. Install a kernel with the driver, have the initrd include it, and leave root= out of kernel-args.",
-    patterns: [
-      /VFS: Unable to mount root/,
-      /VFS: Cannot open root device/,
-      /ALERT!.*does not exist/,
-      /Mounting .* on .*sysroot failed/i,
-      /mount: mounting .* on \/sysroot failed/i,
-      /dracut.*Could not boot/
-    ]
-  },
-  {
-    id: "initramfs-shell",
-    summary: "The initrd gave up and opened its shell.",
-    advice: "The lines above say what it missed; most often the disk driver or the root filesystem.",
-    patterns: [
-      /initramfs emergency recovery shell/i,
-      /Dropping to a shell/i,
-      /Generating "\/run\/initramfs\/rdsosreport\.txt"/
-    ],
-    prompts: [/^\(initramfs\)/]
-  },
-  {
-    id: "init-died",
-    summary: "The init program ended, and the kernel cannot go on without it.",
-    advice: "Look at what /sbin/init is in the image and at its last lines above; a shared library it needs may be missing.",
-    patterns: [/Kernel panic - not syncing: Attempted to kill init/]
+    summary: (facts) => `The kernel or its initrd could not mount the root filesystem.${wanted(facts)}${found(facts)}`,
+    advice: ({ disks }) => disks.length === 0 ? "The kernel or the initrd lacks a driver for the machine's disk (Debian's cloud kernel has virtio and NVMe but no SATA): choose another disk-bus, or set kernel: generic, or have the initrd include the driver." : "The disk is there, and root= or rootfstype= does not fit it: leave both out of kernel-args, and the root filesystem out of what the image changes about its initrd.",
+    patterns: UNMOUNTED_ROOT,
+    recorded: []
   },
   {
     id: "no-init",
-    summary: "The kernel found no init program that it can start.",
+    summary: ({ init }) => `The kernel found no init program that it can start${init === null ? "" : `; it tried ${init} last`}.`,
     advice: "Install an init system in the Dockerfile (systemd-sysv on Debian and Ubuntu, openrc on Alpine), or look at init= in kernel-args.",
-    patterns: [
-      /Kernel panic - not syncing: (?:No working init found|Requested init)/,
-      /can't execute '.*init'/i,
-      /No init found\. Try passing init=/,
-      /Target filesystem doesn't have requested/
-    ]
+    patterns: NO_INIT,
+    recorded: []
   },
   {
-    id: "panic",
-    summary: "The kernel panicked.",
-    advice: "The first line of the panic above names the reason.",
-    patterns: [/Kernel panic - not syncing/, /end Kernel panic/]
+    id: "init-died",
+    summary: ({ initEnd, missing }) => `The init program ended${initEnd === null ? "" : ` ${initEnd}`}, and the kernel cannot go on without it.` + (missing === null ? "" : ` It lacks ${missing}.`),
+    advice: "Look at what /sbin/init is in the image and at its last lines above; a shared library it needs may be missing.",
+    patterns: [/Kernel panic - not syncing: Attempted to kill init/],
+    recorded: []
+  },
+  {
+    ...SELINUX_LOCKOUT,
+    patterns: [
+      /Failed to load SELinux policy/,
+      /Unable to load SELinux Policy/i,
+      /Kernel panic - not syncing: SELinux/
+    ],
+    recorded: []
+  },
+  {
+    ...SELINUX_LOCKOUT,
+    patterns: [/systemd\[1\]: .*Freezing/, /You are in (?:emergency|rescue) mode/],
+    given: ({ isDeniedBySelinux }) => isDeniedBySelinux,
+    recorded: []
+  },
+  {
+    id: "init-crashes",
+    summary: "Init, systemd, gave up and froze.",
+    advice: "The line above says what it missed or where it crashed; most often a file of systemd was removed or replaced in the Dockerfile.",
+    patterns: [/systemd\[1\]: .*Freezing/, /^\[?!{4,}.*Freezing/, /systemd\[1\]: Caught <\w+>/],
+    recorded: []
   },
   {
     id: "emergency-mode",
-    summary: "The system went into systemd's emergency or rescue mode.",
-    advice: "A unit that the boot depends on failed, most often a mount in /etc/fstab that does not exist in this machine; the lines above name it.",
+    summary: (facts) => commandLineAsksForRescue(facts) ? "The system went into systemd's emergency or rescue mode, as its kernel command line asks for." : `The system went into systemd's emergency or rescue mode${culprits(facts).length > 0 ? ` because of ${list(culprits(facts))}` : ""}.`,
+    advice: (facts) => commandLineAsksForRescue(facts) ? "Leave it out of kernel-args." : "A unit that the boot depends on failed, most often a mount in /etc/fstab that does not exist in this machine: take it out of the Dockerfile, or give it nofail there.",
     patterns: [
       /You are in (?:emergency|rescue) mode/,
       /Cannot open access to console, the root account is locked/
     ],
-    prompts: [/^Press Enter for (?:maintenance|emergency)/, /^Give root password for maintenance/]
+    prompts: [/^Press Enter for (?:maintenance|emergency)/, /^Give root password for maintenance/],
+    recorded: []
+  },
+  {
+    id: "initramfs-shell",
+    summary: "The initrd gave up and opened its shell.",
+    advice: "The lines above say what it missed; most often the disk driver or the root filesystem. break= in kernel-args opens it too.",
+    patterns: [
+      /initramfs emergency recovery shell/i,
+      /Dropping to a shell/i,
+      /Spawning shell within the initramfs/,
+      /Generating "\/run\/initramfs\/rdsosreport\.txt"/
+    ],
+    prompts: [/^\(initramfs\)/],
+    recorded: []
+  },
+  {
+    id: "panic",
+    summary: ({ panic, oops }) => `The kernel panicked${panic === null ? "" : `: ${panic}`}.${oops === null ? "" : ` Before that: ${oops}.`}`,
+    advice: "The first lines of the panic above name the reason. Another kernel may do: kernel: generic, or its package in the Dockerfile.",
+    patterns: [/Kernel panic - not syncing/, /end Kernel panic/],
+    recorded: []
+  },
+  {
+    id: "halted",
+    summary: "The machine halted before it was up.",
+    advice: "Something in the image halts it during boot: the last lines above name it.",
+    patterns: [/reboot: System halted/],
+    recorded: []
   }
 ];
 var LOGIN_PROMPT = /^(?!last )[\w.()-]+ login:(?:\s|$)|^login:\s*$/i;
-function judgeLine(line, successPattern, finished = true) {
-  if (successPattern === null ? LOGIN_PROMPT.test(line) : successPattern.test(line)) return "success";
+var isSuccess = (line, pattern) => pattern === null ? LOGIN_PROMPT.test(line) : pattern.test(line);
+function causeOf(line, facts, isFinished) {
   const matches = (patterns = []) => patterns.some((pattern) => pattern.test(line));
-  return CAUSES.find(({ patterns, prompts }) => finished && matches(patterns) || matches(prompts)) ?? null;
+  return CAUSES.find(
+    ({ patterns, prompts, given }) => (isFinished && matches(patterns) || matches(prompts)) && (given === void 0 || given(facts))
+  ) ?? null;
 }
-
-// src/boot-check/watch.ts
-var QUOTED_BEFORE = 16;
-var QUOTED_AFTER = 4;
-var ConsoleWatch = class {
-  constructor(successPattern) {
-    this.successPattern = successPattern;
+var say = (words, facts) => typeof words === "string" ? words : words(facts);
+var reasonOf = ({ id, summary: summary2, advice: advice2 }, facts) => ({
+  id,
+  summary: say(summary2, facts),
+  advice: say(advice2, facts)
+});
+function timeoutReason(phase, facts, spoke, { sign, within: within2 }) {
+  if (!spoke || phase === "firmware" || phase === "loader") {
+    return {
+      id: "silent-console",
+      summary: `Nothing ${spoke ? "of the kernel " : ""}appeared on the serial console within ${within2}.`,
+      advice: "The kernel may log elsewhere: leave serial-console true and console= out of kernel-args. A kernel that stops before it can speak may lack a feature of the processor or memory: raise memory."
+    };
   }
-  successPattern;
-  #lines = new ConsoleLines();
-  #recent = [];
-  #after = [];
-  #decision = null;
+  const summary2 = `No ${sign} appeared on the serial console within ${within2}`;
+  if (facts.isUp) return { ...gettyMissing(sign), summary: `${summary2}, although the system is up.` };
+  const late = "If the system was still starting, raise boot-timeout.";
+  if (facts.waitingFor !== null) {
+    return {
+      id: "timeout",
+      summary: `${summary2}: systemd says "${facts.waitingFor}".`,
+      advice: `${late} Otherwise that unit waits for what never comes: give it a limit (TimeoutStartSec=, x-systemd.device-timeout=) or take it out of the Dockerfile.`
+    };
+  }
+  const trouble = facts.oops === null ? "" : ` The kernel is in trouble: ${facts.oops}.`;
+  return {
+    id: "timeout",
+    summary: `${summary2}; ${STUCK[phase]}.${trouble}`,
+    advice: phase === "kernel" || phase === "initrd" ? `${late} Otherwise the last lines above name what it waits for, most often a disk that the machine does not have.` : `${late} If it was up, it has no getty on ttyS0: enable one, or set boot-success-pattern to a line that it prints.`
+  };
+}
+var STUCK = {
+  kernel: "the kernel was still starting",
+  initrd: "the initrd was still running",
+  init: "init was running",
+  login: "init was running"
+};
+var gettyMissing = (sign) => ({
+  id: "getty-missing",
+  summary: `The system is up, but no ${sign} appears on the serial console.`,
+  advice: "It has no getty on ttyS0: enable one in the Dockerfile (under systemd: systemctl enable serial-getty@ttyS0.service), or set boot-success-pattern to a line that it prints."
+});
+var EVENTS = {
+  shutdown: {
+    id: "shutdown",
+    summary: "The machine powered itself off before it was up.",
+    advice: "Something in the image shuts it down during boot: the last lines above name it."
+  },
+  "reboot-loop": {
+    id: "reboot-loop",
+    summary: "The machine resets itself again and again.",
+    advice: "A kernel or init that reboots on failure: the last lines above say why it gave up."
+  },
+  panic: {
+    id: "panic",
+    summary: "The kernel panicked, and its console does not say why.",
+    advice: "The kernel logs elsewhere: leave serial-console true, and console= and quiet out of kernel-args, to see the reason."
+  },
+  "shutdown-later": {
+    id: "shutdown",
+    summary: "The machine powered itself off although it was up.",
+    advice: "Something in the image shuts it down: the last lines above name it."
+  },
+  "reset-later": {
+    id: "reset",
+    summary: "The machine reset itself although it was up.",
+    advice: "Something in the image reboots it, or its kernel failed: the last lines above say why."
+  }
+};
+
+// src/boot-check/console.ts
+import { StringDecoder as StringDecoder2 } from "node:string_decoder";
+var KEPT = 4096;
+var LINE_BREAK = /\u001b(?:\[[\d;]*[HJf]|c)/;
+function visible(raw) {
+  const line = raw.replace(/\r+$/, "");
+  return stripTerminal(line.slice(line.lastIndexOf("\r") + 1));
+}
+function shorten(raw) {
+  if (raw.length <= 2 * KEPT) return raw;
+  const current = raw.slice(raw.lastIndexOf("\r", raw.length - 2) + 1);
+  return current.length <= 2 * KEPT ? current : current.slice(0, KEPT) + current.slice(-KEPT);
+}
+var isBlank = (line) => line.trim() === "";
+var ConsoleLines = class {
+  #decoder = new StringDecoder2("utf8");
+  #pending = "";
   /** @returns the lines that the chunk completes */
   write(chunk2) {
+    const [first = "", ...rest] = this.#decoder.write(chunk2).split("\n");
+    const parts = [this.#pending + first, ...rest];
+    const pieces = (parts.pop() ?? "").split(LINE_BREAK);
+    this.#pending = shorten(pieces.pop() ?? "");
+    const lines = parts.flatMap((part) => {
+      const shown = part.split(LINE_BREAK).map(visible);
+      return shown.filter((line, i) => i === shown.length - 1 || !isBlank(line));
+    });
+    return [...lines, ...pieces.map(visible).filter((line) => !isBlank(line))];
+  }
+  /** The line that has no newline yet: where a prompt stands. */
+  get partial() {
+    return visible(this.#pending);
+  }
+};
+var KERNEL_STAMP = /\[ {0,6}(\d{1,7}\.\d{6})\](?:\[ *[TC]\d+\])? /;
+var Strands = class {
+  #decoder = new StringDecoder2("utf8");
+  #program = "";
+  #message = null;
+  #wasCut = false;
+  /** @returns the messages and lines that the chunk completes */
+  write(chunk2) {
+    return this.#decoder.write(chunk2).split(/(?<=\n)/).flatMap((piece) => this.#add(piece));
+  }
+  /** The program's unfinished line, if a message stands in it; else nothing. */
+  get partial() {
+    return this.#wasCut ? visible(this.#program) : "";
+  }
+  /** @param piece with a newline at its end or none */
+  #add(piece) {
+    const isEnd = piece.endsWith("\n");
+    if (this.#message !== null) {
+      this.#message = shorten(this.#message + piece);
+      if (!isEnd) return [];
+      const message = visible(this.#message.trimEnd());
+      this.#message = null;
+      return this.#wasCut ? [message] : [];
+    }
+    const text = this.#program + piece;
+    const stamp = KERNEL_STAMP.exec(text);
+    if (stamp !== null) {
+      this.#program = text.slice(0, stamp.index);
+      this.#wasCut ||= !isBlank(visible(this.#program));
+      this.#message = "";
+      return this.#add(text.slice(stamp.index));
+    }
+    if (!isEnd) {
+      this.#program = shorten(text);
+      return [];
+    }
+    const line = visible(text.trimEnd());
+    const wasCut = this.#wasCut;
+    this.#program = "";
+    this.#wasCut = false;
+    return wasCut ? [line] : [];
+  }
+};
+
+// src/boot-check/facts.ts
+var NO_FACTS = {
+  commandLine: null,
+  root: null,
+  disks: [],
+  init: null,
+  initEnd: null,
+  oops: null,
+  panic: null,
+  initrdTrouble: null,
+  isShortOfMemory: false,
+  failedUnits: [],
+  waitingFor: null,
+  isDeniedBySelinux: false,
+  isUp: false,
+  missing: null
+};
+var SIGNALS = {
+  4: "SIGILL",
+  6: "SIGABRT",
+  7: "SIGBUS",
+  9: "SIGKILL",
+  11: "SIGSEGV"
+};
+function describeEnd(hex) {
+  const status = Number.parseInt(hex, 16);
+  const signal = status & 127;
+  return signal === 0 ? `with exit code ${status >> 8 & 255}` : `by ${SIGNALS[signal] ?? `signal ${signal}`}`;
+}
+var withDisks = (facts, ...names) => ({
+  disks: [.../* @__PURE__ */ new Set([...facts.disks, ...names])]
+});
+var withUnit = ({ failedUnits }, name, how) => failedUnits.some((unit2) => unit2.name === name) ? {} : { failedUnits: [...failedUnits, { name, how }] };
+var unitIn = (words) => /^(\S+\.(?:service|mount|device|target|swap|socket|timer|path))(?: - .*)?\.?$/.exec(words)?.[1] ?? words.replace(/[….]+$/, "");
+var partitionsOf = (disk, names) => names.split(" ").filter((name) => name !== "").map((name) => name.startsWith("p") ? disk + name : name);
+var withNameOfLast = (facts, name) => {
+  const last = facts.failedUnits.at(-1);
+  const others = { ...facts, failedUnits: facts.failedUnits.slice(0, -1) };
+  return last === void 0 ? {} : { failedUnits: others.failedUnits, ...withUnit(others, name, last.how) };
+};
+var SIGNS = [
+  [
+    /Command line: (.*)/,
+    ({ root }, commandLine = "") => ({
+      commandLine,
+      root: /(?:^| )root=(\S+)/.exec(commandLine)?.[1] ?? root
+    })
+  ],
+  [/ALERT! {2}(\S+) does not exist/, (_, root = "") => ({ root })],
+  [/ \[([a-z]+\w*)\] [\d,]+ \d+-byte logical blocks/, (facts, disk = "") => withDisks(facts, disk)],
+  [
+    /\] {1,3}([svx]d[a-z]+|nvme\d+n\d+|mmcblk\d+):((?: p?\w+)*)$/,
+    (facts, disk = "", names = "") => withDisks(facts, disk, ...partitionsOf(disk, names))
+  ],
+  // What a kernel lists that cannot mount its root.
+  [/\] [\da-f]{4} +\d+ ([a-z]+\w*)/, (facts, disk = "") => withDisks(facts, disk)],
+  [/\bRun (?!\/init )(\S+) as init process/, (_, init = "") => ({ init })],
+  [/Failed to execute (\S+) \(error/, (_, init = "") => ({ init })],
+  [/Attempted to kill init! exitcode=0x([\da-f]+)/, (_, status = "") => ({ initEnd: describeEnd(status) })],
+  [/Kernel panic - not syncing: (.*)/, ({ panic }, words = "") => ({ panic: panic ?? words })],
+  [
+    /((?:BUG: |Oops: |Oops - |general protection fault|Unable to handle kernel |kernel BUG at ).*)/,
+    ({ oops }, words = "") => ({ oops: oops ?? words })
+  ],
+  [
+    /(Initramfs unpacking failed.*|Failed to decompress.*initr.*|XZ-compressed data is corrupt|Decoding failed)$/,
+    ({ initrdTrouble }, words = "") => ({ initrdTrouble: initrdTrouble ?? words })
+  ],
+  [
+    /Out of memory: |invoked oom-killer|Initramfs unpacking failed: write error/,
+    () => ({ isShortOfMemory: true })
+  ],
+  [/^\[FAILED\] Failed to \w+ (.*)/, (facts, words = "") => withUnit(facts, unitIn(words), "failed")],
+  [
+    /^\[ *TIME *\] Timed out (?:waiting for device|starting|stopping) (.*)/,
+    (facts, words = "") => withUnit(facts, unitIn(words), "timed out")
+  ],
+  [
+    /^\[DEPEND\] Dependency failed for (.*)/,
+    (facts, words = "") => withUnit(facts, unitIn(words), "needs another")
+  ],
+  [/^See 'systemctl status ([^']+)' for details/, withNameOfLast],
+  [
+    /(A (?:start|stop) job is running for .+?)(?: *\((?:\d|no limit).*)?$/,
+    (_, waitingFor = "") => ({ waitingFor })
+  ],
+  [/avc: +denied/, () => ({ isDeniedBySelinux: true })],
+  [
+    /Reached target .*(?:multi-user\.target|Multi-User System|Graphical Interface)|systemd\[1\]: Startup finished in/,
+    () => ({ isUp: true })
+  ],
+  [
+    /(?:error while loading shared libraries: |Error loading shared library )([^:]+)/,
+    (_, missing = "") => ({ missing })
+  ]
+];
+function readFacts(facts, line) {
+  let known = facts;
+  for (const [sign, news] of SIGNS) {
+    const match = sign.exec(line);
+    if (match !== null) known = { ...known, ...news(known, ...match.slice(1)) };
+  }
+  return known;
+}
+
+// src/boot-check/phases.ts
+var PHASES = ["firmware", "loader", "kernel", "initrd", "init", "login"];
+var SIGNS2 = {
+  loader: [/^Booting from (?:Hard Disk|0000:7c00)/, /\b(?:SYS|EXT|ISO)LINUX \d/, /^Loading \S+\.\.\./],
+  kernel: [KERNEL_STAMP, /^Decompressing Linux/, /^(?:early|Early) console in/],
+  initrd: [
+    /\bRun \/init as init process/,
+    // initramfs-tools, dracut, mkinitfs, mkinitcpio
+    /^Loading, please wait/,
+    /^Begin: (?:Loading essential drivers|Running \/scripts\/init-(?:top|premount))/,
+    /Running in initrd|in initial RAM disk|\(Initramfs\)!$/i,
+    /\bAlpine Init \d/,
+    /^:: running (?:early )?hook/
+  ],
+  init: [
+    /\bRun (?!\/init )\S+ as init process/,
+    /^Begin: Running \/scripts\/init-bottom/,
+    /Switching root/,
+    /^Welcome to (?!.*\(Initramfs\)!$).+!$/,
+    /\bINIT: version \S+ booting/,
+    /\bOpenRC \S+ is starting up/,
+    /\binit started: BusyBox/,
+    /- runit: .*booting/
+  ],
+  login: [
+    /Reached target .*(?:getty\.target|Login Prompts|Multi-User System)/,
+    /\bINIT: Entering runlevel/,
+    /- runit: enter stage: .*2$/,
+    // The end of what getty prints before it asks.
+    / ttyS\d+$/
+  ]
+};
+var milliseconds = (seconds) => Math.round(seconds * 1e3) / 1e3;
+var PhaseClock = class {
+  #starts;
+  /** When the kernel's clock began, as far as its messages tell: they come late, never early. */
+  #kernelStart = Number.POSITIVE_INFINITY;
+  /** @param start seconds from power-on to where the firmware began: not 0 after a reset */
+  constructor(start2 = 0) {
+    this.#starts = /* @__PURE__ */ new Map([["firmware", start2]]);
+  }
+  /** The phase that the boot is in. */
+  get current() {
+    return [...this.#starts.keys()].at(-1) ?? "firmware";
+  }
+  /** @param at seconds since power-on */
+  hear(line, at) {
+    const stamp = KERNEL_STAMP.exec(line);
+    if (stamp !== null) this.#kernelStart = Math.min(this.#kernelStart, at - Number(stamp[1]));
+    for (const name of PHASES.slice(PHASES.indexOf(this.current) + 1)) {
+      if (name !== "firmware" && SIGNS2[name].some((sign) => sign.test(line))) this.#starts.set(name, at);
+    }
+  }
+  /**
+   * What was seen so far. A phase that said nothing is missing, and the one before it has its time.
+   * @param end seconds since power-on
+   */
+  phases(end) {
+    const starts = [...this.#starts].map(([name, seen]) => ({
+      name,
+      // With console=ttyS0 the kernel is silent until it knows the port, and then tells all at once.
+      start: name === "kernel" ? Math.min(seen, this.#kernelStart) : seen
+    }));
+    let earliest = 0;
+    for (const phase of starts) earliest = phase.start = Math.max(phase.start, earliest);
+    return starts.map(({ name, start: start2 }, i) => ({
+      name,
+      start: milliseconds(start2),
+      seconds: milliseconds(Math.max(0, (starts[i + 1]?.start ?? end) - start2))
+    }));
+  }
+};
+
+// src/boot-check/verdict.ts
+var AFTERMATH = 0.4;
+var RESETS = 2;
+var GETTY_GRACE = 30;
+var QUOTED_BEFORE = 16;
+var QUOTED_AFTER = 4;
+var Judge = class {
+  constructor(options) {
+    this.options = options;
+  }
+  options;
+  #lines = new ConsoleLines();
+  #strands = new Strands();
+  #recent = [];
+  #after = [];
+  #facts = NO_FACTS;
+  #clock = new PhaseClock();
+  #resets = 0;
+  #lastSound = 0;
+  #upSince = null;
+  #pending = null;
+  /** Whether a line of the console has decided. */
+  #isTold = false;
+  #verdict = null;
+  /**
+   * @param at seconds since power-on
+   * @returns the lines that the chunk completes, as a person would see them
+   */
+  hear(chunk2, at) {
+    this.tick(at);
+    this.#lastSound = at;
     const lines = this.#lines.write(chunk2);
-    for (const line of lines) this.#see(line, true);
-    this.#see(this.#lines.partial, false);
+    for (const line of lines) this.#see(line, true, at);
+    for (const line of this.#strands.write(chunk2)) this.#weigh(line, true, at);
+    this.#see(this.#lines.partial, false, at);
+    this.#weigh(this.#strands.partial, false, at);
     return lines;
   }
-  /** The line that decided, the first that does. */
-  get decision() {
-    return this.#decision;
+  /** @param at seconds since power-on */
+  notice(event, at) {
+    this.tick(at);
+    if (this.#verdict !== null) return;
+    const isUp = this.options.isUp ?? false;
+    if (event.kind === "ended") this.#suspect(event.reason, at);
+    else if (event.kind === "shutdown") this.#suspect(EVENTS[isUp ? "shutdown-later" : "shutdown"], at);
+    else if (event.kind === "panicked") this.#suspect(EVENTS.panic, at);
+    else if (isUp) this.#suspect(EVENTS["reset-later"], at);
+    else this.#restart(at);
+  }
+  /** Has time pass. @param at seconds since power-on */
+  tick(at) {
+    if (this.#verdict !== null) return;
+    const due = this.due;
+    if (due === null || at < due) return;
+    const { timeout, successPattern } = this.options;
+    if (this.#pending !== null) {
+      this.#verdict = { at: this.#pending.at, outcome: "failure", reason: this.#pending.reason() };
+    } else if (timeout !== null && due === timeout.seconds) {
+      const limit = { sign: this.#sign, within: timeout.within };
+      const reason = timeoutReason(this.#clock.current, this.#facts, this.spoke, limit);
+      this.#verdict = { at: due, outcome: "failure", reason };
+    } else if (successPattern === null) {
+      this.#verdict = { at: due, outcome: "failure", reason: gettyMissing(this.#sign) };
+    }
+  }
+  /** When time alone brings the verdict: seconds from power-on; null for never. */
+  get due() {
+    if (this.#verdict !== null) return null;
+    if (this.#pending !== null) return this.#pending.due;
+    const { timeout, successPattern } = this.options;
+    const dues = [
+      ...timeout === null ? [] : [timeout.seconds],
+      ...this.#upSince === null || successPattern !== null ? [] : [Math.max(this.#upSince, this.#lastSound) + GETTY_GRACE]
+    ];
+    return dues.length === 0 ? null : Math.min(...dues);
+  }
+  get verdict() {
+    return this.#verdict;
   }
   /** The line that has no newline yet. */
   get partial() {
     return this.#lines.partial;
   }
-  /** Whether anything at all has appeared. */
+  /** Whether anything at all has appeared on the console. */
   get spoke() {
     return this.#recent.length > 0 || this.partial.trim() !== "";
   }
   /** The lines for a person to see: the last before the decision with the one that decided, and the first after it. */
   get quotation() {
-    const after = this.#decision === null && this.partial.trim() !== "" ? [this.partial] : this.#after;
-    return [...this.#recent, ...after];
+    const end = !this.#isTold && this.partial.trim() !== "" ? [this.partial] : this.#after;
+    return [...this.#recent, ...end];
   }
-  #see(line, finished) {
+  /** The phases of the boot until the verdict. */
+  get phases() {
+    return this.#clock.phases(this.#verdict?.at ?? this.#lastSound);
+  }
+  /** Names of units that failed, which need not keep the system from coming up. */
+  get failedUnits() {
+    return this.#facts.failedUnits.map(({ name }) => name);
+  }
+  get #sign() {
+    const { successPattern } = this.options;
+    return successPattern === null ? "login prompt" : `line that matches ${successPattern}`;
+  }
+  #see(line, isFinished, at) {
     if (line.trim() === "") return;
-    if (this.#decision !== null) {
-      if (finished && line !== this.#recent.at(-1) && this.#after.length < QUOTED_AFTER)
+    if (this.#isTold) {
+      this.#weigh(line, isFinished, at);
+      if (isFinished && line !== this.#recent.at(-1) && this.#after.length < QUOTED_AFTER)
         this.#after.push(line);
       return;
     }
-    const outcome = judgeLine(line, this.successPattern, finished);
-    if (outcome !== null) this.#decision = { line, outcome };
-    if (outcome === null && !finished) return;
+    this.#weigh(line, isFinished, at);
+    if (!isFinished && !this.#isTold) return;
     this.#recent.push(line);
     if (this.#recent.length > QUOTED_BEFORE) this.#recent.shift();
   }
+  /** Says what follows from a line. */
+  #weigh(line, isFinished, at) {
+    if (this.#verdict !== null || line.trim() === "") return;
+    if (isFinished) {
+      this.#facts = readFacts(this.#facts, line);
+      this.#clock.hear(line, at);
+      if (this.#facts.isUp) this.#upSince ??= at;
+    }
+    if (this.#isTold) return;
+    if (this.#pending === null && isSuccess(line, this.options.successPattern)) {
+      this.#verdict = { at, outcome: "success", line };
+      this.#isTold = true;
+      return;
+    }
+    const cause = causeOf(line, this.#facts, isFinished);
+    if (cause === null) return;
+    this.#isTold = true;
+    this.#pending = { at, due: at + AFTERMATH, reason: () => reasonOf(cause, this.#facts) };
+  }
+  /** Something other than the console tells of a failure; the console may still tell why. */
+  #suspect(reason, at) {
+    this.#pending ??= { at, due: at + AFTERMATH, reason: () => reason };
+  }
+  #restart(at) {
+    this.#resets++;
+    if (this.#resets >= RESETS) {
+      this.#suspect(EVENTS["reboot-loop"], at);
+      return;
+    }
+    this.#facts = NO_FACTS;
+    this.#clock = new PhaseClock(at);
+    this.#upSince = null;
+  }
 };
 
-// src/boot-check/boot-check.ts
-var consoleOf = (watch) => ({ what: "The console", lines: watch.quotation });
-var BootFailure = class extends ActionError {
-  constructor(diagnosis, accelerator, seconds, { what, lines }, lead) {
-    super(
-      [
-        `${lead}: ${diagnosis.summary} (after ${formatSeconds(seconds)}, ${accelerator.toUpperCase()})`,
-        diagnosis.advice,
-        ...lines.length > 0 ? [`${what} ends with:`, ...lines.map((line) => `  ${inert(line)}`)] : [`${what} is empty.`]
-      ].join("\n"),
-      "Boot check failed"
-    );
-    this.diagnosis = diagnosis;
-    this.accelerator = accelerator;
-    this.seconds = seconds;
+// src/boot-check/session.ts
+async function withMachine(host, undo, start2, work) {
+  const { boot, devices, pace, workDir, overlay, token, cases, on } = start2;
+  const { accelerator } = pace;
+  const { memoryMiB, cpus } = boot;
+  const folder = openSync3(workDir, "r");
+  const sockets = { monitor: "monitor.qmp", guest: token === null ? null : "guest.socket" };
+  const forwards = [...new Set(boot.expectations.map(({ port }) => port))];
+  const begin = performance.now();
+  const secondsSince = () => (performance.now() - begin) / 1e3;
+  const qemu = host.start(
+    qemuArgv({
+      ...{ name: `docker-to-disk-${undo.runId}`, accelerator, memoryMiB, cpus, overlay, forwards, devices },
+      ...sockets
+    }),
+    { stdio: ["ignore", "pipe", "pipe"], cwd: workDir }
+  );
+  const log = createWriteStream(start2.serialLog, { flags: "a" });
+  const monitor = new Monitor(`/proc/self/fd/${folder}/${sockets.monitor}`);
+  const guest = token === null ? null : new Guest(`/proc/self/fd/${folder}/${sockets.guest}`, token);
+  void qemu.ended.then(() => monitor.close());
+  const judge = new Judge({
+    successPattern: boot.successPattern,
+    timeout: { seconds: pace.timeout, within: describeTimeout(boot, pace) }
+  });
+  const court = new Court({ qemu, monitor, log, accelerator, secondsSince });
+  const note = (check, seconds, failure, output = "") => void cases.push({ name: check, machine: describeDevices(devices), seconds, failure, output });
+  const consoleOf = ({ quotation: lines }) => ({ what: "The console", lines });
+  try {
+    const verdict = await court.hear(judge);
+    if (host.cancelled.aborted) throw host.cancelled.reason;
+    if (judge.partial.trim() !== "") printGuest(judge.partial);
+    if (verdict instanceof Error) throw verdict;
+    const { phases, failedUnits } = judge;
+    if (verdict.outcome === "failure") {
+      const progress = { accelerator, seconds: verdict.at, phases };
+      const failed = new BootFailure(verdict.reason, progress, consoleOf(judge), start2.lead + on);
+      note(start2.name, verdict.at, failed.message);
+      throw failed;
+    }
+    const { at: seconds, line: evidence } = verdict;
+    note(start2.name, seconds, null);
+    const later = new Judge({ successPattern: /(?!)/, timeout: null, isUp: true });
+    const downfall = court.hear(later).then((end) => end instanceof Error || end.outcome === "success" ? unexpected(end) : end.reason);
+    return await work({
+      ...{ monitor, seconds, evidence, phases, failedUnits, guest, note, downfall },
+      expectShutdown: () => court.expectShutdown(),
+      failure: (reason, quotation) => {
+        const told = later.quotation.length > 0 ? later : judge;
+        const progress = { accelerator, seconds: secondsSince(), phases };
+        const lead = `The image boots${on}, but a check failed`;
+        return new BootFailure(reason, progress, quotation ?? consoleOf(told), lead);
+      }
+    });
+  } catch (error2) {
+    throw host.cancelled.aborted ? host.cancelled.reason : error2;
+  } finally {
+    court.close();
+    if (!host.cancelled.aborted) await takeScreenshot(monitor, start2.screenshot);
+    await qemu.end(2e3);
+    monitor.close();
+    guest?.close();
+    log.end();
+    await once(log, "close").catch(() => {
+    });
+    closeSync3(folder);
+    for (const socket2 of Object.values(sockets))
+      if (socket2 !== null) rmSync2(join2(workDir, socket2), { force: true });
   }
-  diagnosis;
-  accelerator;
-  seconds;
+}
+var unexpected = (end) => end instanceof Error ? end : new Error("A machine that is up cannot come up.");
+function describeTimeout(boot, pace) {
+  const doubled = pace.timeout === boot.timeout ? "" : `, doubled from ${boot.timeout} without KVM`;
+  return `boot-timeout (${pace.timeout} seconds${doubled})`;
+}
+var printGuest = (line) => info(`guest \u2502 ${inert(line)}`);
+var Court = class {
+  constructor(sources) {
+    this.sources = sources;
+    const { qemu, monitor, log, accelerator, secondsSince } = sources;
+    qemu.stdout?.on("data", (chunk2) => {
+      log.write(chunk2);
+      for (const line of this.#judge?.hear(chunk2, secondsSince()) ?? []) printGuest(line);
+      this.#look();
+    });
+    log.on("error", (error2) => this.#decide(error2));
+    qemu.stderr?.setEncoding("utf8");
+    qemu.stderr?.on("data", (text) => {
+      this.#stderr = (this.#stderr + text).slice(-4096);
+      if (accelerator === "kvm" && KVM_FAILURE.test(this.#stderr))
+        this.#decide(new KvmFailure(firstLine(this.#stderr)));
+    });
+    monitor.onEvent = (name, data) => {
+      if (name === "BLOCK_IO_ERROR" && data.nospace)
+        this.#decide(new Error("QEMU cannot write the machine's disk: no space left on device"));
+      const event = readEvent(name, data);
+      if (event?.kind === "shutdown" && this.#shutDown !== null) this.#shutDown();
+      else if (event !== null) this.#notice(event);
+    };
+    void qemu.ended.then((end) => {
+      if (accelerator === "kvm" && !(this.#judge?.spoke ?? false))
+        this.#decide(new KvmFailure(firstLine(this.#stderr) || "QEMU ended at once"));
+      this.#notice({ kind: "ended", reason: describeEnd2(end, this.#stderr) });
+    });
+  }
+  sources;
+  #judge = null;
+  #decide = () => {
+  };
+  #timer;
+  #stderr = "";
+  #shutDown = null;
+  /** Resolves to the judge's verdict, or to what failed on the host's side. */
+  hear(judge) {
+    this.#judge = judge;
+    return new Promise((resolve2) => {
+      this.#decide = resolve2;
+      this.#look();
+    });
+  }
+  expectShutdown() {
+    return new Promise((resolve2) => {
+      this.#shutDown = resolve2;
+    });
+  }
+  /** What happens from now on matters to nobody. */
+  close() {
+    clearTimeout(this.#timer);
+    this.sources.monitor.onEvent = () => {
+    };
+    this.#judge = null;
+  }
+  #notice(event) {
+    this.#judge?.notice(event, this.sources.secondsSince());
+    this.#look();
+  }
+  /** Sees whether there is a verdict, and looks again when time alone may bring it. */
+  #look() {
+    clearTimeout(this.#timer);
+    const judge = this.#judge;
+    if (judge === null) return;
+    if (judge.verdict !== null) {
+      this.#decide(judge.verdict);
+      return;
+    }
+    const { due } = judge;
+    if (due === null) return;
+    const wake = () => {
+      judge.tick(Math.max(due, this.sources.secondsSince()));
+      this.#look();
+    };
+    this.#timer = setTimeout(wake, Math.max(0, due - this.sources.secondsSince()) * 1e3);
+  }
 };
-var AFTERMATH = 400;
-var LEAST_FOR_EXPECTATIONS = 15e3;
+function readEvent(name, data) {
+  if (name === "GUEST_PANICKED") return { kind: "panicked" };
+  if (data.guest !== true) return null;
+  if (name === "RESET") return { kind: "reset" };
+  return name === "SHUTDOWN" ? { kind: "shutdown" } : null;
+}
+var firstLine = (text) => text.trim().split("\n")[0] ?? "";
+function describeEnd2({ exitCode, signal }, stderr) {
+  const words = stderr.trim().split("\n").slice(-3).map(inert).join(" ");
+  return {
+    id: "qemu-ended",
+    summary: `QEMU ${signal ? `was ended by ${signal}` : `ended with exit code ${exitCode}`}${words ? `: ${words}` : ""}.`,
+    advice: "If memory was short on the runner, lower memory; otherwise the message above says what QEMU could not do."
+  };
+}
+
+// src/boot-check/boot-check.ts
 var TCG_STRETCH = 2;
 async function checkBoot(host, undo, options) {
   const { boot, machines } = options;
@@ -1363,7 +2260,8 @@ async function checkBoot(host, undo, options) {
     stretch: 1
   };
   if (unusable2 !== null) pace = fallBack(unusable2);
-  const scripts = await prepareScripts(options);
+  const scripts = planScripts(boot);
+  const disk = scripts === null ? options.disk : await options.copyDisk(hookEdits(scripts.all, scripts.token, options.init));
   const results = [];
   for (const [i, devices] of machines.entries()) {
     if (machines.length > 1) {
@@ -1372,7 +2270,13 @@ async function checkBoot(host, undo, options) {
       appendFileSync(options.serialLog, `${i > 0 ? "\n" : ""}=== ${title} ===
 `);
     }
-    const trial = { options, devices, scripts, persists: boot.checkPersistence && i === machines.length - 1 };
+    const trial = {
+      options,
+      devices,
+      disk,
+      scripts,
+      persists: boot.checkPersistence && i === machines.length - 1
+    };
     try {
       results.push(await attempt(host, undo, { ...trial, pace }));
     } catch (error2) {
@@ -1380,405 +2284,51 @@ async function checkBoot(host, undo, options) {
       pace = fallBack(error2.message);
       results.push(await attempt(host, undo, { ...trial, pace }));
     }
-    const { evidence, seconds, accelerator } = results[i];
+    const { evidence, seconds, accelerator, phases, failedUnits } = results[i];
     info(
-      `The image boots: ${inert(evidence)} after ${formatSeconds(seconds)} under ${accelerator.toUpperCase()}`
+      `The image boots: ${inert(evidence)} after ${formatSeconds(seconds)} under ${accelerator.toUpperCase()} (${phases.map(({ name, seconds: seconds2 }) => `${name} ${formatSeconds(seconds2)}`).join(", ")})`
     );
+    if (failedUnits.length > 0)
+      warning(`The system is up, but these units failed: ${inert(failedUnits.join(", "))}`, {
+        title: "Failed units"
+      });
   }
   return results;
 }
-var describeDevices = ({ diskBus, networkCard }) => `disk on ${diskBus}, network card ${networkCard}`;
-async function prepareScripts({ boot, copyDisk: copyDisk2, init }) {
-  if (boot.scripts.length === 0 && !boot.checkPersistence) return null;
-  const token = `docker-to-disk-${randomBytes2(8).toString("hex")}`;
-  const { write, shutDown, read } = persistenceScripts(token);
-  const all = [...boot.scripts, ...boot.checkPersistence ? [write, shutDown, read] : []];
-  const disk = await copyDisk2(hookEdits(all, token, init));
-  return { disk, token, all };
-}
 async function attempt(host, undo, trial) {
-  const { options, devices, pace, scripts, persists } = trial;
-  const { boot, workDir } = options;
-  const base = scripts?.disk ?? options.disk;
-  const overlay = join2(workDir, "overlay.qcow2");
-  await host.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", base, overlay]);
+  const { options, devices, pace, disk, scripts, persists } = trial;
+  const { boot, workDir, serialLog, screenshot, cases, machines } = options;
+  const { accelerator } = pace;
+  const overlay = join3(workDir, "overlay.qcow2");
+  await host.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", disk, overlay]);
+  const start2 = {
+    ...{ name: "boot", lead: "The image does not boot", boot, devices, pace, workDir, overlay, serialLog },
+    ...{ screenshot, cases, token: scripts?.token ?? null },
+    on: machines.length > 1 || devices.diskBus !== "virtio" ? ` with its ${describeDevices(devices)}` : ""
+  };
   try {
-    const result = await withMachine(host, undo, trial, overlay, "boot", async (up) => {
-      const { seconds, evidence } = up;
-      if (boot.maxSeconds !== null) {
-        const cause = seconds > boot.maxSeconds ? overBudget(seconds, boot.maxSeconds) : null;
-        up.note("max-boot-seconds", seconds, cause?.summary ?? null);
-        if (cause !== null) throw up.failure(cause);
-      }
-      const checks = [...await checkExpectations(up, boot, pace), ...await runScripts(up, boot, pace)];
-      if (persists) await writeAndShutDown(up, boot, pace);
-      return { devices, accelerator: pace.accelerator, seconds, evidence, checks };
+    const result = await withMachine(host, undo, start2, async (up) => {
+      const examination = { up, boot, pace, scripts };
+      checkBudget(examination);
+      const checks = [
+        ...await checkExpectations(examination),
+        ...await runScripts(examination),
+        ...await checkFailedUnits(examination)
+      ];
+      if (persists) await writeAndShutDown(examination);
+      const { seconds, evidence, phases, failedUnits } = up;
+      return { devices, accelerator, seconds, evidence, phases, failedUnits, checks };
     });
     if (!persists) return result;
     await host.run(["qemu-img", "commit", "-q", overlay], { timeout: 30 * 6e4 });
-    const unclean = await uncleanFilesystem(host, base);
-    const again = await withMachine(
-      host,
-      undo,
-      trial,
-      overlay,
-      "second boot",
-      (up) => readAgain(up, boot, pace, unclean)
-    );
+    const unclean = await uncleanFilesystem(host, disk);
+    const second = { ...start2, name: "second boot", lead: "The image does not boot a second time" };
+    const again = await withMachine(host, undo, second, (up) => readAgain({ up, boot, pace, scripts }, unclean));
     return { ...result, checks: [...result.checks, again] };
   } finally {
-    rmSync2(overlay, { force: true });
+    rmSync3(overlay, { force: true });
   }
 }
-async function withMachine(host, undo, trial, overlay, name, work) {
-  const { devices, pace, scripts, options } = trial;
-  const { boot, serialLog, screenshot, workDir, machines, cases } = options;
-  const { accelerator } = pace;
-  const folder = openSync3(workDir, "r");
-  const sockets = { monitor: "monitor.qmp", guest: scripts === null ? null : "guest.socket" };
-  const { memoryMiB, cpus } = boot;
-  const forwards = [...new Set(boot.expectations.map(({ port }) => port))];
-  const begin = performance.now();
-  const secondsSince = () => (performance.now() - begin) / 1e3;
-  const qemu = host.start(
-    qemuArgv({
-      ...{ name: `docker-to-disk-${undo.runId}`, accelerator, memoryMiB, cpus, overlay, forwards, devices },
-      ...sockets
-    }),
-    { stdio: ["ignore", "pipe", "pipe"], cwd: workDir }
-  );
-  const log = createWriteStream(serialLog, { flags: "a" });
-  const monitor = new Monitor(`/proc/self/fd/${folder}/${sockets.monitor}`);
-  const guest = scripts === null ? null : new Guest(`/proc/self/fd/${folder}/${sockets.guest}`, scripts.token);
-  void qemu.ended.then(() => monitor.close());
-  const watch = new ConsoleWatch(boot.successPattern);
-  const on = machines.length > 1 || devices.diskBus !== "virtio" ? ` with its ${describeDevices(devices)}` : "";
-  const note = (check, seconds, failure, output = "") => void cases.push({ name: check, machine: describeDevices(devices), seconds, failure, output });
-  try {
-    const verdict = await watchMachine(qemu, { watch, monitor, boot, log, pace });
-    const seconds = secondsSince();
-    if (host.cancelled.aborted) throw host.cancelled.reason;
-    if (watch.partial.trim() !== "") printGuest(watch.partial);
-    if (verdict instanceof Error) throw verdict;
-    if (typeof verdict !== "string") {
-      const lead2 = name === "boot" ? "The image does not boot" : "The image does not boot a second time";
-      const failed = new BootFailure(verdict, accelerator, seconds, consoleOf(watch), lead2 + on);
-      note(name, seconds, failed.message);
-      throw failed;
-    }
-    note(name, seconds, null);
-    const later = new ConsoleWatch(NEVER);
-    const lead = `The image boots${on}, but a check failed`;
-    return await work({
-      ...{ qemu, monitor, seconds, evidence: verdict, guest, note },
-      downfall: downfall(qemu, monitor, later),
-      failure: (reason, quotation) => {
-        const end = later.quotation.length > 0 ? later : watch;
-        return new BootFailure(reason, accelerator, secondsSince(), quotation ?? consoleOf(end), lead);
-      }
-    });
-  } catch (error2) {
-    throw host.cancelled.aborted ? host.cancelled.reason : error2;
-  } finally {
-    if (!host.cancelled.aborted) await takeScreenshot(monitor, screenshot);
-    await qemu.end(2e3);
-    monitor.close();
-    guest?.close();
-    log.end();
-    await once(log, "close").catch(() => {
-    });
-    closeSync3(folder);
-    for (const socket2 of Object.values(sockets))
-      if (socket2 !== null) rmSync2(join2(workDir, socket2), { force: true });
-  }
-}
-var printGuest = (line) => info(`guest \u2502 ${inert(line)}`);
-function watchMachine(qemu, facts) {
-  const { watch, monitor, boot, log, pace } = facts;
-  const { accelerator } = pace;
-  let stderr = "";
-  return new Promise((resolve2) => {
-    const timer = setTimeout(() => resolve2(timeoutCause(boot, pace, watch.spoke)), pace.timeout * 1e3);
-    qemu.stdout?.on("data", (chunk2) => {
-      log.write(chunk2);
-      const decidedBefore = watch.decision !== null;
-      for (const line2 of watch.write(chunk2)) printGuest(line2);
-      if (decidedBefore || watch.decision === null) return;
-      clearTimeout(timer);
-      const { line, outcome } = watch.decision;
-      if (outcome === "success") resolve2(line);
-      else setTimeout(() => resolve2(outcome), AFTERMATH);
-    });
-    monitor.onDiskFull = () => resolve2(diskFull());
-    monitor.onShutdown = (reason) => setTimeout(() => {
-      if (watch.decision === null) resolve2(shutdownCause(reason, "before it was up"));
-    }, AFTERMATH);
-    log.on("error", resolve2);
-    qemu.stderr?.setEncoding("utf8");
-    qemu.stderr?.on("data", (text) => {
-      stderr = (stderr + text).slice(-4096);
-      if (accelerator === "kvm" && KVM_FAILURE.test(stderr)) resolve2(new KvmFailure(firstLine(stderr)));
-    });
-    void qemu.ended.then((end) => {
-      clearTimeout(timer);
-      if (accelerator === "kvm" && !watch.spoke)
-        resolve2(new KvmFailure(firstLine(stderr) || "QEMU ended at once"));
-      if (watch.decision === null) resolve2(endCause(end, stderr));
-    });
-  });
-}
-var NEVER = /(?!)/;
-async function checkExpectations(up, boot, pace) {
-  const { expectations } = boot;
-  if (expectations.length === 0) return [];
-  const left = Math.max((pace.timeout - up.seconds) * 1e3, LEAST_FOR_EXPECTATIONS);
-  info(`The machine is up. Waiting for ${expectations.map(nameOf).join(", ")}`);
-  const giveUp = new AbortController();
-  const timer = setTimeout(() => giveUp.abort(), left);
-  const forwards = async () => {
-    const usernet = await up.monitor.execute("human-monitor-command", { "command-line": "info usernet" }).catch(() => "");
-    return readForwards(`${usernet}`);
-  };
-  try {
-    const outcome = await Promise.race([meetExpectations(expectations, forwards, giveUp.signal), up.downfall]);
-    if (outcome instanceof Error) throw outcome;
-    if (!("met" in outcome)) {
-      for (const expected of expectations) up.note(nameOf(expected), 0, outcome.summary);
-      throw up.failure(outcome);
-    }
-    const { met, unmet } = outcome;
-    for (const { name, seconds } of met) {
-      info(`${name}: holds after ${formatSeconds(seconds)}`);
-      up.note(name, seconds, null);
-    }
-    for (const { name, answer } of unmet) up.note(name, left / 1e3, answer);
-    if (unmet.length > 0) throw up.failure(unmetCause(unmet, left / 1e3));
-    return met;
-  } finally {
-    clearTimeout(timer);
-    giveUp.abort();
-  }
-}
-async function runScripts(up, boot, pace) {
-  const ended = [];
-  for (const [i, { name }] of boot.scripts.entries()) {
-    if (ended.at(-1)?.exitCode === null) break;
-    info(`Running ${inert(name)} in the machine`);
-    const result = await runInGuest(up, name, i + 1, boot.testTimeout * pace.stretch);
-    const failure = failureOf(result, "It");
-    up.note(name, result.seconds, failure, result.output);
-    info(
-      `${inert(name)}: ${failure === null ? "passed" : "failed"} after ${formatSeconds(result.seconds)}`
-    );
-    ended.push({ ...result, name });
-  }
-  const failed = ended.filter(({ exitCode }) => exitCode !== 0);
-  const [first] = failed;
-  if (first === void 0) return ended.map(({ name, seconds }) => ({ name, seconds }));
-  throw up.failure(
-    {
-      id: "test-script",
-      summary: failed.map((result) => failureOf(result, inert(result.name))).join(" "),
-      advice: 'All that it printed is in the log, behind "test \u2502".'
-    },
-    { what: `The output of ${inert(first.name)}`, lines: first.lastLines }
-  );
-}
-function failureOf({ exitCode, began, limit }, what) {
-  if (exitCode === 0) return null;
-  if (exitCode !== null) return `${what} failed with exit code ${exitCode}.`;
-  return began ? `${what} did not end within test-timeout (${limit} seconds).` : `${what} could not be started within ${limit} seconds: the machine has no second serial port, /dev/ttyS1, or ended what was started before its init.`;
-}
-async function runInGuest(up, name, number, seconds) {
-  if (up.guest === null) throw new Error("The machine has no scripts.");
-  const outcome = await Promise.race([up.guest.run(number, seconds), up.downfall]);
-  if (outcome instanceof Error) throw outcome;
-  if ("seconds" in outcome) return outcome;
-  up.note(name, 0, outcome.summary);
-  throw up.failure({ ...outcome, summary: `While ${inert(name)} ran: ${outcome.summary}` });
-}
-var PERSISTENCE = "check-persistence";
-var PERSISTENCE_LIMIT = 120;
-var persistenceFailure = (up, summary2, advice2, lines = []) => {
-  up.note(PERSISTENCE, 0, summary2, lines.join("\n"));
-  const reason = { id: "persistence", summary: `${PERSISTENCE}: ${summary2}`, advice: advice2 };
-  return lines.length > 0 ? up.failure(reason, { what: "What the machine said", lines }) : up.failure(reason);
-};
-async function writeAndShutDown(up, boot, pace) {
-  const limit = PERSISTENCE_LIMIT * pace.stretch;
-  const first = boot.scripts.length + 1;
-  const written = await runInGuest(up, PERSISTENCE, first, limit);
-  if (written.exitCode !== 0) {
-    const summary2 = failureOf(written, "Writing a file to the root filesystem") ?? "";
-    throw persistenceFailure(
-      up,
-      summary2,
-      "The root filesystem has to be writable once the system is up: look at ro in kernel-args, at /etc/fstab, and at what remounts it.",
-      written.lastLines
-    );
-  }
-  info("A file was written; the machine is shut down now.");
-  const down = new Promise((resolve2) => {
-    up.monitor.onShutdown = () => resolve2(true);
-  });
-  let timer;
-  const late = new Promise((resolve2) => {
-    timer = setTimeout(() => resolve2(false), limit * 1e3);
-  });
-  const asked = runInGuest(up, PERSISTENCE, first + 1, limit);
-  const hasFailed = ({ exitCode }) => exitCode !== null && exitCode > 0 && exitCode < 128;
-  const refused = asked.then((said) => hasFailed(said) ? said : new Promise(() => {
-  }));
-  const outcome = await Promise.race([down, late, refused]);
-  clearTimeout(timer);
-  if (outcome === true) return;
-  throw persistenceFailure(
-    up,
-    outcome === false ? `The machine did not power itself off within ${limit} seconds.` : failureOf(outcome, "The command poweroff") ?? "",
-    "The command poweroff has to work in the image, and every service has to end when it is told to.",
-    outcome === false ? [] : outcome.lastLines
-  );
-}
-async function readAgain(up, boot, pace, unclean) {
-  const read = await runInGuest(up, PERSISTENCE, boot.scripts.length + 3, PERSISTENCE_LIMIT * pace.stretch);
-  if (read.exitCode !== 0) {
-    throw persistenceFailure(
-      up,
-      "The second boot does not see what the first wrote.",
-      "Something takes the place of the root filesystem, such as an overlay in memory, or undoes what was written.",
-      read.lastLines
-    );
-  }
-  if (unclean !== null) {
-    throw persistenceFailure(
-      up,
-      `The root filesystem was not shut down cleanly: ${unclean}.`,
-      "Something keeps it from being unmounted, or mounted read-only, at the end: under BusyBox init a line such as ::shutdown:/bin/umount -a -r in /etc/inittab does that."
-    );
-  }
-  info(`${PERSISTENCE}: the second boot sees what the first wrote`);
-  up.note(PERSISTENCE, read.seconds, null);
-  return { name: PERSISTENCE, seconds: read.seconds };
-}
-var overBudget = (seconds, most) => ({
-  id: "over-budget",
-  summary: `The boot took ${(seconds - most).toFixed(1)} seconds more than max-boot-seconds (${most}) allows.`,
-  advice: "Look at the times in the console for what holds it up; under systemd, systemd-analyze blame tells. Under TCG a machine takes several times as long as under KVM."
-});
-var unmetCause = (unmet, seconds) => ({
-  id: "expectation",
-  summary: `${unmet.map(({ name, answer }) => `${name}: ${answer}`).join("; ")}, ${Math.round(seconds)} seconds after the machine was up.`,
-  advice: "Look whether the service is enabled and what it says. It has to listen on all addresses, not on 127.0.0.1 alone, and the machine needs the address that it is offered by DHCP, 10.0.2.15. If it is only slow, raise boot-timeout."
-});
-function downfall(qemu, monitor, later) {
-  return new Promise((resolve2) => {
-    qemu.stdout?.on("data", (chunk2) => {
-      later.write(chunk2);
-      const outcome = later.decision?.outcome;
-      if (outcome !== void 0 && outcome !== "success") setTimeout(() => resolve2(outcome), AFTERMATH);
-    });
-    monitor.onDiskFull = () => resolve2(diskFull());
-    monitor.onShutdown = (reason) => setTimeout(() => {
-      if (later.decision === null) resolve2(shutdownCause(reason, "although it was up"));
-    }, AFTERMATH);
-    void qemu.ended.then((end) => resolve2(endCause(end, "")));
-  });
-}
-var diskFull = () => new Error("QEMU cannot write the machine's disk: no space left on device");
-var firstLine = (text) => text.trim().split("\n")[0] ?? "";
-function timeoutCause(boot, pace, spoke) {
-  const doubled = pace.timeout === boot.timeout ? "" : `, doubled from ${boot.timeout} without KVM`;
-  const limit = `boot-timeout (${pace.timeout} seconds${doubled})`;
-  const sign = boot.successPattern === null ? "login prompt" : `line that matches ${boot.successPattern}`;
-  if (!spoke) {
-    return {
-      id: "silent-console",
-      summary: `Nothing appeared on the serial console within ${limit}.`,
-      advice: "The kernel may log elsewhere: leave serial-console true and console= out of kernel-args."
-    };
-  }
-  return {
-    id: "timeout",
-    summary: `No ${sign} appeared on the serial console within ${limit}.`,
-    advice: "If the system was still starting, raise boot-timeout. If it was up, it has no getty on ttyS0: enable one, or set boot-success-pattern to a line that it prints."
-  };
-}
-var shutdownCause = (reason, when) => reason === "guest-reset" ? {
-  id: "reset",
-  summary: `The machine reset itself ${when}.`,
-  advice: "A kernel or init that reboots on failure: the last lines above say why it gave up."
-} : {
-  id: "shutdown",
-  summary: `The machine powered itself off ${when}.`,
-  advice: "Something in the image shuts it down during boot: the last lines above name it."
-};
-function endCause({ exitCode, signal }, stderr) {
-  const words = stderr.trim().split("\n").slice(-3).map(inert).join(" ");
-  return {
-    id: "qemu-ended",
-    summary: `QEMU ${signal ? `was ended by ${signal}` : `ended with exit code ${exitCode}`}${words ? `: ${words}` : ""}.`,
-    advice: "If memory was short on the runner, lower memory; otherwise the message above says what QEMU could not do."
-  };
-}
-
-// src/distro/drivers.ts
-var DISK_BUSES = ["virtio", "sata", "nvme", "scsi"];
-var DISK_DRIVERS = {
-  virtio: ["virtio_blk", "virtio_pci"],
-  sata: ["ahci", "sd_mod"],
-  nvme: ["nvme"],
-  scsi: ["virtio_scsi", "virtio_pci", "sd_mod"]
-};
-var LARGEST_LIST = 1 << 20;
-async function readDrivers({ index, read }, { version, initrd }) {
-  const folder = ["lib/modules", "usr/lib/modules"].map((parent) => index.resolve(`${parent}/${version}`)).find((real) => real !== null);
-  if (folder === void 0 || version === "") return null;
-  const list = index.resolve(`${folder}/modules.builtin`);
-  const text = list === null ? null : await read(list, LARGEST_LIST);
-  if (text === null) return null;
-  const builtIn = new Set(text.toString("latin1").split("\n").map(moduleOf));
-  const all = /* @__PURE__ */ new Set([...builtIn, ...filesBelow(index, folder).map(moduleOf)]);
-  return { early: initrd === null ? builtIn : all, all };
-}
-function missingForRoot(drivers, filesystem) {
-  if (drivers === null) return null;
-  const has = (name) => drivers.early.has(name);
-  const missing = [
-    // The driver ext4 reads ext3 and ext2 as well.
-    ...has("ext4") || has(filesystem) ? [] : [`the filesystem (${filesystem})`],
-    ...DISK_BUSES.some((bus) => DISK_DRIVERS[bus].every(has)) ? [] : [`any disk (${DISK_BUSES.join(", ")})`]
-  ];
-  return missing.length === 0 ? null : missing.join(" and ");
-}
-function filesBelow(index, folder) {
-  return index.list(folder).flatMap((name) => {
-    const path = `${folder}/${name}`;
-    const kind = index.entry(path)?.kind;
-    if (kind === "d") return filesBelow(index, path);
-    return kind === "f" ? [path] : [];
-  });
-}
-var moduleOf = (path) => (path.split("/").pop() ?? "").replace(/\.ko(\.\w+)?$/, "").replaceAll("-", "_");
-
-// src/boot-check/devices.ts
-var NETWORK_CARDS = ["virtio", "e1000", "e1000e", "vmxnet3"];
-var NETWORK_DRIVERS = {
-  virtio: ["virtio_net", "virtio_pci"],
-  e1000: ["e1000"],
-  e1000e: ["e1000e"],
-  vmxnet3: ["vmxnet3"]
-};
-var fitting = (needed, all, drivers) => drivers === void 0 ? all[0] : all.find((one) => needed[one].every((name) => drivers.has(name))) ?? all[0];
-function planDevices({
-  diskBus,
-  networkCard,
-  matrix
-}, drivers) {
-  const card = networkCard === "auto" ? fitting(NETWORK_DRIVERS, NETWORK_CARDS, drivers?.all) ?? "virtio" : networkCard;
-  const bus = diskBus === "auto" ? fitting(DISK_DRIVERS, DISK_BUSES, drivers?.early) ?? "virtio" : diskBus;
-  return (matrix.length > 0 ? matrix : [bus]).map((one) => ({ diskBus: one, networkCard: card }));
-}
-var lacksDiskDriver = ({ diskBus }, drivers) => drivers === null ? [] : DISK_DRIVERS[diskBus].filter((name) => !drivers.early.has(name));
 
 // src/boot-check/junit.ts
 var xml = (text) => stripTerminal(text).toWellFormed().replace(/[\ufffe\uffff]/g, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
@@ -1916,8 +2466,8 @@ function writeBootCode(diskPath, mbrPath) {
 }
 
 // src/container.ts
-import { mkdirSync as mkdirSync2, readFileSync as readFileSync3, rmSync as rmSync3, statfsSync as statfsSync2, writeFileSync as writeFileSync2 } from "node:fs";
-import { join as join3 } from "node:path";
+import { mkdirSync as mkdirSync2, readFileSync as readFileSync3, rmSync as rmSync4, statfsSync as statfsSync2, writeFileSync as writeFileSync2 } from "node:fs";
+import { join as join4 } from "node:path";
 import { pipeline } from "node:stream/promises";
 var import_tar_stream2 = __toESM(require_tar_stream(), 1);
 
@@ -2005,13 +2555,13 @@ async function build(host, inputs, platform, workDir) {
     );
   }
   info(`Building with ${BUILDER_NAMES[builder]}.`);
-  const secretDir = join3(workDir, "secrets");
-  const secretPath = (id) => join3(secretDir, id);
+  const secretDir = join4(workDir, "secrets");
+  const secretPath = (id) => join4(secretDir, id);
   mkdirSync2(secretDir, { mode: 448 });
   for (const secret of inputs.secrets) {
     if ("value" in secret) writeFileSync2(secretPath(secret.id), secret.value, { mode: 384 });
   }
-  const iidFile = join3(workDir, "image-id");
+  const iidFile = join4(workDir, "image-id");
   try {
     await host.run(buildArgv(inputs, { builder, platform, iidFile, secretPath }), {
       env: builder === "buildx" ? {} : { DOCKER_BUILDKIT: builder === "buildkit" ? "1" : "0" },
@@ -2022,7 +2572,7 @@ async function build(host, inputs, platform, workDir) {
     if (host.cancelled.aborted) throw error2;
     throw new ActionError(`The Docker build failed. ${messageOf(error2)}`, "Docker build failed");
   } finally {
-    rmSync3(secretDir, { recursive: true, force: true });
+    rmSync4(secretDir, { recursive: true, force: true });
   }
   return readFileSync3(iidFile, "utf8").trim();
 }
@@ -2185,7 +2735,7 @@ async function mountLayers(host, name, workDir, hold) {
   const options = `ro,nodev,nosuid,noexec,lowerdir=${lowerDirs.join(":")}`;
   if (options.length > MOUNT_OPTIONS_LIMIT)
     return because(`${lowerDirs.length} layers are too many for one mount`);
-  const target = join3(workDir, "layers");
+  const target = join4(workDir, "layers");
   mkdirSync2(target, { recursive: true });
   hold({ kind: "mount", target });
   const mounted = await host.runAsRoot(
@@ -2240,16 +2790,16 @@ import {
   fsyncSync,
   openSync as openSync5,
   renameSync,
-  rmSync as rmSync4,
+  rmSync as rmSync5,
   statSync as statSync2,
   writeFileSync as writeFileSync3
 } from "node:fs";
-import { join as join5 } from "node:path";
+import { join as join6 } from "node:path";
 import { pipeline as pipeline2 } from "node:stream/promises";
 
 // src/inputs.ts
 import { existsSync, globSync, readFileSync as readFileSync4, statSync } from "node:fs";
-import { basename as basename3, join as join4, resolve } from "node:path";
+import { basename as basename3, join as join5, resolve } from "node:path";
 
 // node_modules/csv-parse/lib/api/CsvError.js
 var CsvError = class _CsvError extends Error {
@@ -3984,9 +4534,9 @@ var Reader = class {
   }
   oneOf(name, allowed, fallback) {
     const value = this.text(name);
-    const found = allowed.find((candidate) => candidate === value);
-    if (found === void 0) this.wrong(name, value, `it has to be one of ${allowed.join(", ")}.`);
-    return found ?? fallback;
+    const found2 = allowed.find((candidate) => candidate === value);
+    if (found2 === void 0) this.wrong(name, value, `it has to be one of ${allowed.join(", ")}.`);
+    return found2 ?? fallback;
   }
   integer(name, from, to, what) {
     const value = this.text(name);
@@ -4156,7 +4706,7 @@ function readContext(read) {
     read.wrong("context", context, `there is no such folder (looked in ${process.cwd()}).`);
     return { context, file };
   }
-  const dockerfile = resolve(file ?? join4(context, "Dockerfile"));
+  const dockerfile = resolve(file ?? join5(context, "Dockerfile"));
   if (!isFile(dockerfile)) {
     const hint = existsSync(dockerfile) ? `${dockerfile} is not a file` : `there is no file ${dockerfile}`;
     if (file) read.wrong("file", file, `${hint}; give the path of the Dockerfile.`);
@@ -4299,11 +4849,13 @@ function readBoot(read) {
     scripts: readScripts(read),
     testTimeout: read.integer("test-timeout", 1, 21600, "seconds"),
     checkPersistence: read.boolean("check-persistence"),
+    failOnFailedUnits: read.boolean("fail-on-failed-units"),
     maxSeconds: read.text("max-boot-seconds") ? read.integer("max-boot-seconds", 1, 21600, "seconds") : null
   };
   if (read.boolean("boot-test")) return boot;
   const asked = BOOT_CHECKS.filter((name) => read.text(name) !== "");
   if (boot.checkPersistence) asked.push("check-persistence");
+  if (boot.failOnFailedUnits) asked.push("fail-on-failed-units");
   if (asked.length > 0)
     read.wrong("boot-test", read.text("boot-test"), `it has to be true for ${asked.join(", ")}.`);
   return null;
@@ -4320,10 +4872,10 @@ var LARGEST_SCRIPT = MIB;
 function readScripts(read) {
   const inline = read.text("test-script");
   const paths = read.list("test-scripts").flatMap((pattern) => {
-    const found = globSync(pattern).filter(isFile).sort();
-    if (found.length === 0)
+    const found2 = globSync(pattern).filter(isFile).sort();
+    if (found2.length === 0)
       read.wrong("test-scripts", pattern, `it matches no file (looked in ${process.cwd()}).`);
-    return found;
+    return found2;
   });
   const files = [...new Set(paths)].flatMap((path) => {
     if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) <= LARGEST_SCRIPT)
@@ -4430,7 +4982,7 @@ async function makeFormats(host, disk, formats, baseName, workDir) {
       const name = `${baseName}.${extensionOf(format)}`;
       let path = containers.get(format.container);
       if (path === void 0 && format.container !== "raw") {
-        path = join5(workDir, `disk.${format.container}`);
+        path = join6(workDir, `disk.${format.container}`);
         await convert(host, format.container, disk, path);
         goOn(verify(host, format.container, disk, path));
         containers.set(format.container, path);
@@ -4439,7 +4991,7 @@ async function makeFormats(host, disk, formats, baseName, workDir) {
       let sha256;
       if (format.compression === null) sha256 = goOn(hashFile(path, host.cancelled));
       else {
-        const compressed = join5(workDir, `disk.${extensionOf(format)}`);
+        const compressed = join6(workDir, `disk.${extensionOf(format)}`);
         sha256 = Promise.resolve(await compress(host, format.compression, path, compressed));
         path = compressed;
       }
@@ -4453,8 +5005,8 @@ async function makeFormats(host, disk, formats, baseName, workDir) {
   } finally {
     await Promise.allSettled(beside);
   }
-  const wanted = /* @__PURE__ */ new Set([disk, ...made.map((file) => file.path)]);
-  for (const path of containers.values()) if (!wanted.has(path)) rmSync4(path);
+  const wanted2 = /* @__PURE__ */ new Set([disk, ...made.map((file) => file.path)]);
+  for (const path of containers.values()) if (!wanted2.has(path)) rmSync5(path);
   return Promise.all(made.map(async (file) => ({ ...file, sha256: await file.sha256 })));
 }
 async function convert(host, container, from, to) {
@@ -4464,7 +5016,7 @@ async function convert(host, container, from, to) {
   } catch (error2) {
     if (container !== "qcow2" || !/compression.type/i.test(messageOf(error2))) throw error2;
     info("This qemu-img has no zstd: compressing qcow2 with zlib.");
-    rmSync4(to, { force: true });
+    rmSync5(to, { force: true });
     await host.run(
       argv.map((arg) => arg === "compression_type=zstd" ? "compression_type=zlib" : arg),
       { timeout: LIMIT }
@@ -4522,7 +5074,7 @@ function writeChecksums(files, path) {
 import { spawn } from "node:child_process";
 import { accessSync, constants, statSync as statSync3 } from "node:fs";
 import { userInfo } from "node:os";
-import { delimiter, join as join6 } from "node:path";
+import { delimiter, join as join7 } from "node:path";
 var KEPT_OUTPUT2 = 1 << 20;
 var RUN_VARIABLE = "DOCKER_TO_DISK_RUN";
 var SYSTEM_FOLDERS = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
@@ -4568,7 +5120,7 @@ var Host = class {
   /** Absolute path of a program, or null. */
   which(program) {
     for (const folder of this.#searchPath) {
-      const path = join6(folder, program);
+      const path = join7(folder, program);
       try {
         accessSync(path, constants.X_OK);
         if (statSync3(path).isFile()) return path;
@@ -4616,7 +5168,7 @@ var Host = class {
     ]) {
       if (how.exitCode !== 0) {
         const result = { exitCode: how.exitCode, stdout: "", stderr: words.text };
-        throw new CommandError(end.argv, result, describeEnd(how));
+        throw new CommandError(end.argv, result, describeEnd3(how));
       }
     }
   }
@@ -4656,7 +5208,7 @@ var Host = class {
       throw new CommandError(shown, result, `did not end within ${Math.round((timeout ?? 0) / 1e3)} seconds`);
     }
     if (ended.error) throw new ActionError(`${shown[0]} could not be started: ${ended.error.message}`);
-    if (ended.exitCode !== 0 && !allowFailure) throw new CommandError(shown, result, describeEnd(ended));
+    if (ended.exitCode !== 0 && !allowFailure) throw new CommandError(shown, result, describeEnd3(ended));
     return result;
   }
   #spawn(argv, options, evenIfCancelled = false) {
@@ -4672,7 +5224,7 @@ var Host = class {
     return running;
   }
 };
-var describeEnd = (end) => end.signal ? `was ended by ${end.signal}` : `failed with exit code ${end.exitCode}`;
+var describeEnd3 = (end) => end.signal ? `was ended by ${end.signal}` : `failed with exit code ${end.exitCode}`;
 var RunningChild = class {
   pid;
   stdin;
@@ -4799,7 +5351,7 @@ function busyboxInittab(present, { getty, baud, serialConsole, openrc, exists })
   };
   const kept = (present ?? "").split("\n").filter((line) => !isDead(parseLine(line))).join("\n");
   const lines = readInittab(kept);
-  const has = (wanted) => lines.some(({ action }) => action === wanted);
+  const has = (wanted2) => lines.some(({ action }) => action === wanted2);
   const added = [];
   if (!has("sysinit")) {
     const script = present === null && exists("/etc/init.d/rcS") ? ["::sysinit:/etc/init.d/rcS"] : [];
@@ -4964,13 +5516,13 @@ function planInittab(draft, { init, serialConsole }) {
   const present = draft.text("etc/inittab");
   const options = { getty, baud: BAUD, serialConsole, openrc: findProgram(draft, "openrc") };
   const exists = (path) => draft.kind(path.slice(1)) !== null;
-  const wanted = isBusybox2 ? busyboxInittab(present, { ...options, exists }) : (
+  const wanted2 = isBusybox2 ? busyboxInittab(present, { ...options, exists }) : (
     // Without one of its own, sysvinit has no script to run either: there is nothing to add a prompt to.
     present === null ? null : sysvInittab(present, options)
   );
-  if (wanted === null || wanted === present) return;
-  draft.write("etc/inittab", wanted);
-  if (readInittab(wanted).some(({ process: process2 }) => process2 === `/${BOOT_SCRIPT.path}`))
+  if (wanted2 === null || wanted2 === present) return;
+  draft.write("etc/inittab", wanted2);
+  if (readInittab(wanted2).some(({ process: process2 }) => process2 === `/${BOOT_SCRIPT.path}`))
     draft.write(BOOT_SCRIPT.path, BOOT_SCRIPT.content, { mode: 493 });
 }
 function planOpenrcInit(draft, { serialConsole }) {
@@ -5202,7 +5754,7 @@ var makeFolder = ({ path, mode, uid, gid }) => {
   return `[ -d ${word} ] || { mkdir -p ${word} && chown ${uid}:${gid} ${word} && chmod ${mode.toString(8)} ${word}; }`;
 };
 var VOLATILE = /^(run|tmp|dev\/shm)(\/|$)/;
-function volatileFolders(index, wanted) {
+function volatileFolders(index, wanted2) {
   const folders = /* @__PURE__ */ new Map();
   const add = (path) => {
     const { mode, uid, gid } = index.entry(path) ?? { mode: 493, uid: 0, gid: 0 };
@@ -5217,7 +5769,7 @@ function volatileFolders(index, wanted) {
     }
   };
   if (index.entry("run")?.kind === "d") walk("run");
-  for (const path of wanted.map((path2) => index.resolve(path2) ?? path2)) {
+  for (const path of wanted2.map((path2) => index.resolve(path2) ?? path2)) {
     if (VOLATILE.test(path) && path.includes("/") && !folders.has(path)) add(path);
   }
   return [...folders.values()];
@@ -5451,7 +6003,7 @@ function identityOf(spec, users, groups) {
     loginName: isFirst ? user?.name ?? null : null
   };
 }
-var SIGNALS = Object.fromEntries(
+var SIGNALS2 = Object.fromEntries(
   "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS".split(" ").map((name, i) => [name, i + 1]).concat([
     ["IOT", 6],
     ["CLD", 17],
@@ -5463,7 +6015,7 @@ var SIGNALS = Object.fromEntries(
 function signalNumber(name) {
   const upper = name.trim().toUpperCase().replace(/^SIG/, "");
   const [, base = upper, sign, offset] = /^(RTMIN|RTMAX)([+-])(\d+)$/.exec(upper) ?? [];
-  const first = /^\d+$/.test(base) ? Number(base) : SIGNALS[base];
+  const first = /^\d+$/.test(base) ? Number(base) : SIGNALS2[base];
   const number = (first ?? 0) + (offset === void 0 ? 0 : Number(`${sign}${offset}`));
   return number >= 1 && number <= 64 ? number : SIGTERM;
 }
@@ -5489,11 +6041,11 @@ function planEntrypoint(draft, facts) {
   const { index } = draft;
   const process2 = dockerProcess(service, utf8(draft.text("etc/passwd")), utf8(draft.text("etc/group")));
   checkProgram(draft, facts, process2);
-  const wanted = [process2.workingDir, ...service.volumes].map((path) => posix2.resolve("/", path).slice(1)).filter((path) => path !== "");
-  for (const path of wanted) if (draft.kind(path) === null) draft.folder(path);
+  const wanted2 = [process2.workingDir, ...service.volumes].map((path) => posix2.resolve("/", path).slice(1)).filter((path) => path !== "");
+  for (const path of wanted2) if (draft.kind(path) === null) draft.folder(path);
   const ports = service.exposedPorts.map((port) => Number.parseInt(port, 10)).filter((port) => port > 0);
   const lowestPort = ports.length > 0 ? Math.min(...ports) : null;
-  const text = entrypointScript(index, process2, volatileFolders(index, wanted), lowestPort);
+  const text = entrypointScript(index, process2, volatileFolders(index, wanted2), lowestPort);
   draft.write(ENTRYPOINT, Buffer.from(text), { mode: 448, uid: 0, gid: 0 });
   planSupervision(draft, facts, process2.stopSignal);
 }
@@ -6333,16 +6885,16 @@ function addEntry(text, entry) {
 `;
 }
 function changeEntry(text, name, change) {
-  const found = entries(text).find(({ fields: [first] }) => first === name);
-  if (found === void 0) return text;
+  const found2 = entries(text).find(({ fields: [first] }) => first === name);
+  if (found2 === void 0) return text;
   const lines = text.split("\n");
-  lines[found.line] = `${change(found.fields).join(":")}${found.end}`;
+  lines[found2.line] = `${change(found2.fields).join(":")}${found2.end}`;
   return lines.join("\n");
 }
 function addMember(text, group, user) {
   return changeEntry(text, group, ([name = "", password = "", third = "", members = ""]) => {
-    const list = members.split(",").filter(Boolean);
-    return [name, password, third, [.../* @__PURE__ */ new Set([...list, user])].join(",")];
+    const list2 = members.split(",").filter(Boolean);
+    return [name, password, third, [.../* @__PURE__ */ new Set([...list2, user])].join(",")];
   });
 }
 function freeId(passwd, group) {
@@ -6621,9 +7173,39 @@ async function preflight(host, outputDir) {
 var refuse = (message) => new ActionError(message, "Unsuitable machine");
 
 // src/report.ts
-import { rmSync as rmSync5, writeFileSync as writeFileSync4 } from "node:fs";
+import { rmSync as rmSync6, writeFileSync as writeFileSync4 } from "node:fs";
+
+// src/boot-check/timeline.ts
+function timesMarkdown(boots) {
+  const several = boots.length > 1;
+  const rows = boots.flatMap(
+    ({ machine, phases }) => phases.map(({ name, start: start2, seconds }) => [
+      ...several ? [machine] : [],
+      name,
+      start2.toFixed(1),
+      seconds.toFixed(1)
+    ])
+  );
+  return [
+    markdownTable([...several ? ["Machine"] : [], "Phase", "From second", "Seconds"], rows),
+    ["```mermaid", ...timeline(boots), "```"].join("\n")
+  ].join("\n\n");
+}
+function timeline(boots) {
+  return [
+    "timeline",
+    "  title Boot",
+    ...boots.flatMap(({ machine, phases, seconds, end }) => [
+      ...boots.length > 1 ? [`  section ${machine}`] : [],
+      ...phases.map((phase) => `  ${phase.start.toFixed(1)} s : ${phase.name} ${phase.seconds.toFixed(1)} s`),
+      `  ${seconds.toFixed(1)} s : ${end}`
+    ])
+  ];
+}
+
+// src/report.ts
 function writeReport(report, path) {
-  rmSync5(path, { force: true });
+  rmSync6(path, { force: true });
   writeFileSync4(path, `${JSON.stringify(report, null, 2)}
 `, { flag: "wx" });
 }
@@ -6639,7 +7221,6 @@ function startCommand(path) {
     `file=${path.replaceAll(",", ",,")},format=${format},if=virtio`
   ]);
 }
-var table = (head, rows) => [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 function summaryMarkdown(report, artifacts) {
   const { disk, boot } = report;
   const cell = markdownCell;
@@ -6650,10 +7231,11 @@ function summaryMarkdown(report, artifacts) {
     const on = machines.length > 1 ? `, disk on ${machine.devices.diskBus}` : "";
     return [
       [`Boot check${on}`, passed(machine)],
+      ...machine.failedUnits.length > 0 ? [[`Failed units${on}`, machine.failedUnits.map(cell).join(", ")]] : [],
       ...machine.checks.map(({ name, seconds }) => [cell(name) + on, `holds after ${formatSeconds(seconds)}`])
     ];
   });
-  const facts = table(
+  const facts = markdownTable(
     ["", ""],
     [
       ["Source", cell(report.source)],
@@ -6666,7 +7248,7 @@ function summaryMarkdown(report, artifacts) {
       ...checks.length > 0 ? checks : [["Boot check", "skipped (boot-test: false)"]]
     ]
   );
-  const partitions = table(
+  const partitions = markdownTable(
     ["Partition", "Bootable", "First sector", "Sectors", "Size", "Type", "UUID"],
     [
       [
@@ -6680,7 +7262,7 @@ function summaryMarkdown(report, artifacts) {
       ]
     ]
   );
-  const files = table(
+  const files = markdownTable(
     ["File", "Size", "SHA-256"],
     report.files.map((file) => {
       const url = links.get(file.name);
@@ -6691,7 +7273,7 @@ function summaryMarkdown(report, artifacts) {
       ];
     })
   );
-  const stages = table(
+  const stages = markdownTable(
     ["Stage", "Seconds"],
     [
       ...report.stages.map((stage) => [stage.name, stage.seconds.toFixed(1)]),
@@ -6707,19 +7289,26 @@ function summaryMarkdown(report, artifacts) {
     files,
     "### How to start it",
     instructions(report),
+    ...machines.length > 0 ? ["### Boot", timesMarkdown(machines.map(timesOf))] : [],
     "### Time",
     stages
   ].join("\n\n")}
 `;
 }
+var timesOf = ({ devices, phases, seconds }) => ({
+  machine: describeDevices(devices),
+  phases,
+  seconds,
+  end: "success"
+});
 function serviceRows(service) {
   if (service === null) return [];
   const { command, exposedPorts, volumes } = service;
-  const list = (values) => values.map(markdownCell).join(", ");
+  const list2 = (values) => values.map(markdownCell).join(", ");
   return [
     ["Service", markdownCell(quoteArgv(command))],
-    ...exposedPorts.length > 0 ? [["Exposed ports", list(exposedPorts)]] : [],
-    ...volumes.length > 0 ? [["Volumes", list(volumes)]] : []
+    ...exposedPorts.length > 0 ? [["Exposed ports", list2(exposedPorts)]] : [],
+    ...volumes.length > 0 ? [["Volumes", list2(volumes)]] : []
   ];
 }
 function instructions(report) {
@@ -6767,9 +7356,11 @@ function instructions(report) {
   if (commands.length === 0) return "Attach the image as the disk of a new machine with BIOS firmware.";
   return ["```sh", ...commands, "```"].join("\n");
 }
-var failureMarkdown = (title, message) => `## ${markdownCell(title)}
-
-${fenced(stripTerminal(message))}
+var failureMarkdown = (title, message, progress = null) => `${[
+  `## ${markdownCell(title)}`,
+  fenced(stripTerminal(message)),
+  ...progress === null ? [] : ["### Boot", timesMarkdown([{ ...progress, machine: "", end: "failure" }])]
+].join("\n\n")}
 `;
 function fenced(text) {
   const fence = "`".repeat(Math.max(3, ...(text.match(/`+/g) ?? []).map((run) => run.length + 1)));
@@ -6822,13 +7413,13 @@ function findKernels(index) {
   const add = (path, version, initrds) => {
     const real = fileAt(index, path);
     if (real === null || kernels.has(real)) return;
-    const initrd = initrds.map((candidate) => fileAt(index, candidate)).find((found) => found !== null) ?? null;
+    const initrd = initrds.map((candidate) => fileAt(index, candidate)).find((found2) => found2 !== null) ?? null;
     kernels.set(real, { path: real, version: fullVersion(index, version), initrd });
   };
   const bootNames = index.list("boot");
   const isLink = (name) => index.entry(index.resolve(`boot/${name}`, "keep") ?? "")?.kind === "l";
   for (const name of [...bootNames].sort((a, b) => Number(isLink(a)) - Number(isLink(b)))) {
-    const version = NOT_A_KERNEL.test(name) ? void 0 : KERNEL_NAMES.map((shape) => shape.exec(name)?.[1]).find((found) => found !== void 0);
+    const version = NOT_A_KERNEL.test(name) ? void 0 : KERNEL_NAMES.map((shape) => shape.exec(name)?.[1]).find((found2) => found2 !== void 0);
     if (version === void 0) continue;
     const suffix = versionOfTarget(index, `boot/${name}`, version);
     add(
@@ -6926,10 +7517,10 @@ async function surveySystem(container, image, wishes) {
   const lacks = [];
   const [newest] = kernels;
   if (newest === void 0) {
-    const found = index.list("boot");
+    const found2 = index.list("boot");
     lacks.push({
       part: "kernel",
-      why: `No kernel in the image: looked for ${KERNEL_PLACES.join(", ")}; ${found.length > 0 ? `/boot holds ${found.slice(0, 10).join(", ")}` : "/boot is empty or absent"}.`
+      why: `No kernel in the image: looked for ${KERNEL_PLACES.join(", ")}; ${found2.length > 0 ? `/boot holds ${found2.slice(0, 10).join(", ")}` : "/boot is empty or absent"}.`
     });
   } else if (newest.initrd === null) {
     const missing = missingForRoot(await readDrivers(container, newest), wishes.filesystem);
@@ -6986,10 +7577,10 @@ function planAddition(survey, wishes, onBuild) {
     if (essential.length === 0) return null;
     return refuse2(advice(survey, "set install-system to auto, or "));
   }
-  const wanted = wishes.installSystem === "auto" ? lacks : [...ESSENTIAL, "network", "login"].map(
+  const wanted2 = wishes.installSystem === "auto" ? lacks : [...ESSENTIAL, "network", "login"].map(
     (part) => lacks.find((lack) => lack.part === part) ?? { part, why: 'Input install-system is "always".' }
   );
-  if (wanted.length === 0) return null;
+  if (wanted2.length === 0) return null;
   if (family === null || !survey.hasManager || onBuild) {
     if (essential.length === 0 && wishes.installSystem === "auto") return null;
     if (onBuild)
@@ -7005,7 +7596,7 @@ function planAddition(survey, wishes, onBuild) {
     kernel: wishes.kernel,
     init: survey.init?.system ?? family.init
   };
-  const parts = wanted.map(({ part, why }) => ({ part, why, packages: packagesFor(family, part, at) }));
+  const parts = wanted2.map(({ part, why }) => ({ part, why, packages: packagesFor(family, part, at) }));
   const packages = [...new Set(parts.flatMap((part) => part.packages))];
   const brings = (part) => parts.some((planned) => planned.part === part);
   return {
@@ -7053,15 +7644,15 @@ function requireSystem(survey) {
   return { distribution, kernels: [newest, ...older], init };
 }
 function logSurvey({ distribution, kernels, init, networkClient }) {
-  const say = (what) => info(inert(what.replaceAll("\n", " ")));
+  const say2 = (what) => info(inert(what.replaceAll("\n", " ")));
   const [newest, ...older] = kernels;
-  say(`Distribution: ${distribution.name}`);
-  say(`Kernel: ${newest ? `${newest.version} (/${newest.path})` : "none"}`);
-  if (newest) say(`Initrd: ${newest.initrd === null ? "none" : `/${newest.initrd}`}`);
-  for (const kernel of older) say(`Older kernel, in the boot menu: ${kernel.version} (/${kernel.path})`);
+  say2(`Distribution: ${distribution.name}`);
+  say2(`Kernel: ${newest ? `${newest.version} (/${newest.path})` : "none"}`);
+  if (newest) say2(`Initrd: ${newest.initrd === null ? "none" : `/${newest.initrd}`}`);
+  for (const kernel of older) say2(`Older kernel, in the boot menu: ${kernel.version} (/${kernel.path})`);
   const link2 = init === null || init.path === `/${init.program}` ? "" : `, /${init.program}`;
-  say(`Init: ${init ? `${init.path} (${init.system}${link2})` : "none"}`);
-  say(`DHCP client: ${networkClient ?? "none"}`);
+  say2(`Init: ${init ? `${init.path} (${init.system}${link2})` : "none"}`);
+  say2(`DHCP client: ${networkClient ?? "none"}`);
 }
 var COMMON_PROGRAMS = ["bin/sh", "bin/busybox", "usr/bin/env"];
 async function checkArchitecture(container, image, init) {
@@ -7120,7 +7711,7 @@ function savedState() {
 
 // src/system-layer.ts
 import { readFileSync as readFileSync5 } from "node:fs";
-import { join as join7 } from "node:path";
+import { join as join8 } from "node:path";
 var LIMIT2 = 60 * 6e4;
 var PROXIES = /^(?:https?|ftp|all|no)_proxy(?:=|$)/i;
 function layerDockerfile(base, { commands }) {
@@ -7165,7 +7756,7 @@ async function addSystem(host, undo, addition, { image, inputs, workDir }) {
   await host.run(["docker", "tag", image, base]);
   const kind = await detectBuilder(host);
   const builder = await ownBuilder(host, kind);
-  const iidFile = join7(workDir, "system-image-id");
+  const iidFile = join8(workDir, "system-image-id");
   info(`Installing with ${BUILDER_NAMES[kind]}: ${addition.packages.join(" ")}`);
   try {
     const options = { builder: kind, platform: inputs.platform, iidFile, secretPath: (id) => id };
@@ -7196,7 +7787,7 @@ async function ownBuilder(host, kind) {
 import { createHash as createHash2 } from "node:crypto";
 import { existsSync as existsSync3, mkdirSync as mkdirSync3, readdirSync, readFileSync as readFileSync6 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join as join8 } from "node:path";
+import { join as join9 } from "node:path";
 function neededTools(inputs) {
   const program = (name, pkg) => ({ program: name, package: pkg });
   const compresses = (compression) => inputs.formats.some((format) => format.compression === compression);
@@ -7225,12 +7816,12 @@ function neededTools(inputs) {
 var namesOf = (tools) => tools.map((tool) => "program" in tool ? tool.program : tool.file).join(", ");
 var packagesOf = (tools) => [...new Set(tools.map((tool) => tool.package))].sort();
 var bootCodePath = () => MBR_PLACES.find((place) => existsSync3(place)) ?? MBR_PLACES[0];
-var moduleFolder = () => MODULE_FOLDERS.find((folder) => existsSync3(join8(folder, "menu.c32"))) ?? null;
+var moduleFolder = () => MODULE_FOLDERS.find((folder) => existsSync3(join9(folder, "menu.c32"))) ?? null;
 function isPresent(host, tool) {
   return "program" in tool ? host.which(tool.program) !== null : tool.places.some((place) => existsSync3(place));
 }
 var packageFolder = {
-  path: () => join8(process.env.RUNNER_TEMP || tmpdir(), "docker-to-disk-apt"),
+  path: () => join9(process.env.RUNNER_TEMP || tmpdir(), "docker-to-disk-apt"),
   /** As root, for apt keeps a folder in it that nobody else may read. */
   remove: async (host) => {
     const path = packageFolder.path();
@@ -7337,8 +7928,8 @@ async function withCache(folder, cancelled, call) {
     else process.env.RUNNER_TEMP = RUNNER_TEMP;
   }
 }
-var packagePaths = (folder) => [join8(folder, "*.deb")];
-var debFiles = (folder) => readdirSync(folder).filter((name) => name.endsWith(".deb")).map((name) => join8(folder, name));
+var packagePaths = (folder) => [join9(folder, "*.deb")];
+var debFiles = (folder) => readdirSync(folder).filter((name) => name.endsWith(".deb")).map((name) => join9(folder, name));
 async function installFiles(host, folder, onLine, deadline) {
   const files = debFiles(folder);
   if (files.length === 0) return false;
@@ -7396,13 +7987,13 @@ async function apt2(host, args, onLine, deadline) {
 
 // src/undo.ts
 import { randomBytes as randomBytes4 } from "node:crypto";
-import { mkdirSync as mkdirSync4, readdirSync as readdirSync2, readFileSync as readFileSync7, renameSync as renameSync2, rmdirSync, rmSync as rmSync6, writeFileSync as writeFileSync5 } from "node:fs";
+import { mkdirSync as mkdirSync4, readdirSync as readdirSync2, readFileSync as readFileSync7, renameSync as renameSync2, rmdirSync, rmSync as rmSync7, writeFileSync as writeFileSync5 } from "node:fs";
 import { homedir } from "node:os";
-import { join as join9 } from "node:path";
+import { join as join10 } from "node:path";
 import { setTimeout as delay2 } from "node:timers/promises";
 var RETRIES = 8;
 var LATE_CONTAINER_CHECKS = 6;
-var journalFolder = () => join9(process.env.XDG_STATE_HOME || join9(homedir(), ".local", "state"), "docker-to-disk");
+var journalFolder = () => join10(process.env.XDG_STATE_HOME || join10(homedir(), ".local", "state"), "docker-to-disk");
 var Undo = class _Undo {
   constructor(runId, host, resources) {
     this.runId = runId;
@@ -7468,7 +8059,7 @@ var Undo = class _Undo {
     }
     if (problems.length === 0) {
       for (const path of [`${journalPath(this.runId)}.new`, journalPath(this.runId)])
-        rmSync6(path, { force: true });
+        rmSync7(path, { force: true });
     }
     return problems;
   }
@@ -7482,7 +8073,7 @@ var Undo = class _Undo {
     renameSync2(`${path}.new`, path);
   }
 };
-var journalPath = (runId) => join9(journalFolder(), `${runId}.json`);
+var journalPath = (runId) => join10(journalFolder(), `${runId}.json`);
 function readJournal(runId) {
   if (!/^[0-9a-f]{12}$/.test(runId)) return null;
   try {
@@ -7555,7 +8146,7 @@ async function release(host, resource) {
     case "folder": {
       const mounts = mountedBelow(resource.path);
       if (mounts.length > 0) throw new Error(`${mounts.join(", ")} is still mounted`);
-      rmSync6(resource.path, { recursive: true, force: true });
+      rmSync7(resource.path, { recursive: true, force: true });
       return;
     }
     case "empty-folder":
@@ -7650,17 +8241,18 @@ async function fail(error2) {
   error(inertText(messageOf(error2)), { title });
   if (!(error2 instanceof ActionError) && error2 instanceof Error) info(inertText(error2.stack ?? ""));
   process.exitCode = ExitCode.Failure;
-  await addSummary(failureMarkdown(title, messageOf(error2))).catch(() => {
+  const progress = error2 instanceof BootFailure ? error2.progress : null;
+  await addSummary(failureMarkdown(title, messageOf(error2), progress)).catch(() => {
   });
 }
 async function makeImage(host, undo, inputs) {
   const stages = new Stages();
   const outputDir = makeOutputDir(undo, inputs);
-  const workDir = join10(outputDir, `.docker-to-disk-${undo.runId}`);
-  const disk = join10(workDir, "disk.raw");
-  const serialLog = join10(workDir, `${inputs.name}.console.log`);
-  const screenshot = join10(workDir, `${inputs.name}.screenshot.png`);
-  const junit = join10(workDir, `${inputs.name}.junit.xml`);
+  const workDir = join11(outputDir, `.docker-to-disk-${undo.runId}`);
+  const disk = join11(workDir, "disk.raw");
+  const serialLog = join11(workDir, `${inputs.name}.console.log`);
+  const screenshot = join11(workDir, `${inputs.name}.screenshot.png`);
+  const junit = join11(workDir, `${inputs.name}.junit.xml`);
   const run = { host, undo, inputs, stages, outputDir, workDir, disk, serialLog, screenshot, junit };
   const tools = new BackgroundTools(host, await stages.run("Preflight", () => prepare(run)));
   try {
@@ -7689,7 +8281,7 @@ function makeOutputDir(undo, { outputDir }) {
       mkdirSync5(outputDir, { recursive: true });
       return outputDir;
     }
-    const fresh = join10(process.env.RUNNER_TEMP || tmpdir2(), `docker-to-disk-${undo.runId}`);
+    const fresh = join11(process.env.RUNNER_TEMP || tmpdir2(), `docker-to-disk-${undo.runId}`);
     undo.register({ kind: "empty-folder", path: fresh });
     mkdirSync5(fresh, { mode: 448 });
     return fresh;
@@ -7804,8 +8396,12 @@ async function makeDisk(run, container, system, service) {
   return { plan, mounted };
 }
 async function makeBootable({ host, undo, disk }, container, plan, mounted) {
-  await installLoader(host, container.index, mounted.mountPoint);
-  await finishDisk(host, undo, plan, mounted);
+  try {
+    await installLoader(host, container.index, mounted.mountPoint);
+    await finishDisk(host, undo, plan, mounted);
+  } catch (error2) {
+    throw explainFullDisk(error2, mounted);
+  }
   writeBootCode(disk, bootCodePath());
 }
 async function checkAndConvert(run, { container, system, plan }) {
@@ -7857,12 +8453,12 @@ async function copyDisk({ host, undo, inputs, disk, workDir }, { container, syst
   const { index } = container;
   if (index.kind("bin/sh") !== "f") {
     throw new ActionError(
-      "The image has no /bin/sh, which test-script, test-scripts and check-persistence need: install one, or leave them out.",
+      "The image has no /bin/sh, which test-script, test-scripts, fail-on-failed-units and check-persistence need: install one, or leave them out.",
       "No shell in the image"
     );
   }
-  const folder = join10(workDir, "copy");
-  const copy = join10(folder, "disk.raw");
+  const folder = join11(workDir, "copy");
+  const copy = join11(folder, "disk.raw");
   mkdirSync5(folder);
   await host.run(["cp", "--sparse=always", "--reflink=auto", "--", disk, copy], { timeout: 30 * 6e4 });
   const kernelArgs = `${inputs.kernelArgs} init=${STARTER}`.trim();
@@ -7906,7 +8502,7 @@ function settleEvidence(outputDir, { serialLog, screenshot, junit }) {
     ["junit", junit]
   ]) {
     if (!existsSync4(path)) continue;
-    evidence[output] = join10(outputDir, basename4(path));
+    evidence[output] = join11(outputDir, basename4(path));
     settle(path, evidence[output]);
   }
   return evidence;
@@ -7916,7 +8512,7 @@ async function publishEvidence({ uploadArtifact, retentionDays }, evidence, canc
   for (const [output, path] of Object.entries(evidence)) setOutput(output, path);
   if (!uploadArtifact) return;
   try {
-    const { uploadFiles } = await import("./publish-BV5VDGRV.mjs");
+    const { uploadFiles } = await import("./publish-HTMWJIKY.mjs");
     await uploadFiles(artifactsOf(evidence), retentionDays, /* @__PURE__ */ new Map(), cancelled);
   } catch (error2) {
     warning(inert(messageOf(error2)), { title: "Console log not uploaded" });
@@ -7927,12 +8523,12 @@ async function publish(run, made) {
   const files = made.files.map(({ name, path, size, sha256 }) => ({
     from: path,
     name,
-    path: join10(outputDir, name),
+    path: join11(outputDir, name),
     size,
     sha256
   }));
-  const checksums = join10(outputDir, "SHA256SUMS");
-  const reportPath = join10(outputDir, `${inputs.name}.report.json`);
+  const checksums = join11(outputDir, "SHA256SUMS");
+  const reportPath = join11(outputDir, `${inputs.name}.report.json`);
   const report = () => {
     const { system, service, plan, boots } = made;
     const [boot] = boots;
@@ -7951,6 +8547,8 @@ async function publish(run, made) {
         accelerator: boot?.accelerator ?? null,
         evidence: boot?.evidence ?? null,
         checks: boot?.checks ?? [],
+        phases: boot?.phases ?? [],
+        failedUnits: boot?.failedUnits ?? [],
         machines: boots
       },
       service: service && {
@@ -7969,7 +8567,7 @@ async function publish(run, made) {
   const artifacts = await stages.run("Publish", async () => {
     for (const { from, path } of files) settle(from, path);
     evidence = settleEvidence(outputDir, run);
-    const sums = join10(workDir, `${inputs.name}.SHA256SUMS`);
+    const sums = join11(workDir, `${inputs.name}.SHA256SUMS`);
     writeChecksums(files, sums);
     settleText((path) => writeChecksums(files, path), checksums);
     settleText((path) => writeReport(report(), path), reportPath);
@@ -7977,12 +8575,12 @@ async function publish(run, made) {
     return inputs.uploadArtifact ? upload([...files.map((file) => file.path), sums, ...artifactsOf(evidence), reportPath]) : [];
   });
   function settleText(write, path) {
-    const draft = join10(workDir, basename4(path));
+    const draft = join11(workDir, basename4(path));
     write(draft);
     settle(draft, path);
   }
   async function upload(paths) {
-    const { uploadFiles } = await import("./publish-BV5VDGRV.mjs");
+    const { uploadFiles } = await import("./publish-HTMWJIKY.mjs");
     return uploadFiles(
       paths,
       inputs.retentionDays,

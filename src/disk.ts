@@ -397,7 +397,8 @@ const freeBytes = (path: string): number => {
   return bavail * bsize
 }
 
-function explainFullDisk(error: unknown, { path, mountPoint }: MountedDisk): unknown {
+/** What to do when the disk of the runner, or the one that is made, is full; the error itself if it says nothing of that kind. */
+export function explainFullDisk(error: unknown, { path, mountPoint }: MountedDisk): unknown {
   // A write that the volume below cannot take comes back as an error of the device, and may make the filesystem read-only.
   const outerFull =
     /No space left|Input\/output error|Read-only file system/.test(messageOf(error)) && freeBytes(path) < FULL
@@ -407,7 +408,7 @@ function explainFullDisk(error: unknown, { path, mountPoint }: MountedDisk): unk
   return new ActionError(
     full && !outerFull
       ? `The content does not fit the root filesystem (${formatBytes(bavail * bsize)} and ${ffree} inodes left). Give it a larger size or extra-space.`
-      : `The runner's disk is full while the image is filled. Set output-dir to a folder on a larger disk. ${messageOf(error)}`,
+      : `The runner's disk is full while the image is made. Set output-dir to a folder on a larger disk. ${messageOf(error)}`,
     'No space left'
   )
 }

@@ -67,6 +67,8 @@ export type BootInputs = Readonly<{
   testTimeout: number
   /** Whether a second boot has to see what a first one wrote. */
   checkPersistence: boolean
+  /** Whether a unit of systemd that failed fails the check. */
+  failOnFailedUnits: boolean
   /** Seconds from power-on to the sign of success at the most; null for any. */
   maxSeconds: number | null
   /** Disk buses to boot on, one after the other, each once; none for the one of `diskBus`. */
@@ -523,11 +525,13 @@ function readBoot(read: Reader): BootInputs | null {
     scripts: readScripts(read),
     testTimeout: read.integer('test-timeout', 1, 21_600, 'seconds'),
     checkPersistence: read.boolean('check-persistence'),
+    failOnFailedUnits: read.boolean('fail-on-failed-units'),
     maxSeconds: read.text('max-boot-seconds') ? read.integer('max-boot-seconds', 1, 21_600, 'seconds') : null
   }
   if (read.boolean('boot-test')) return boot
   const asked = BOOT_CHECKS.filter(name => read.text(name) !== '')
   if (boot.checkPersistence) asked.push('check-persistence')
+  if (boot.failOnFailedUnits) asked.push('fail-on-failed-units')
   if (asked.length > 0)
     read.wrong('boot-test', read.text('boot-test'), `it has to be true for ${asked.join(', ')}.`)
   return null

@@ -2,8 +2,9 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import * as core from '@actions/core'
-import { BootFailure, type BootResult, checkBoot } from './boot-check/boot-check.ts'
+import { type BootResult, checkBoot } from './boot-check/boot-check.ts'
 import { type Devices, lacksDiskDriver, planDevices } from './boot-check/devices.ts'
+import { BootFailure } from './boot-check/failure.ts'
 import { initOf, STARTER } from './boot-check/guest-tests.ts'
 import { junitXml, type TestCase } from './boot-check/junit.ts'
 import { installLoader, planLoader, writeBootCode } from './bootloader.ts'
@@ -12,6 +13,7 @@ import {
   checkSpace,
   createDisk,
   type DiskPlan,
+  explainFullDisk,
   fillDisk,
   finishDisk,
   type MountedDisk,
@@ -106,7 +108,8 @@ async function fail(error: unknown): Promise<void> {
   core.error(inertText(messageOf(error)), { title })
   if (!(error instanceof ActionError) && error instanceof Error) core.info(inertText(error.stack ?? ''))
   process.exitCode = core.ExitCode.Failure
-  await addSummary(failureMarkdown(title, messageOf(error))).catch(() => {})
+  const progress = error instanceof BootFailure ? error.progress : null
+  await addSummary(failureMarkdown(title, messageOf(error), progress)).catch(() => {})
 }
 
 /** What the stages share: the machine, what was taken from it, what is wanted, and where things lie. */
@@ -312,8 +315,12 @@ async function makeBootable(
   plan: DiskPlan,
   mounted: MountedDisk
 ): Promise<void> {
-  await installLoader(host, container.index, mounted.mountPoint)
-  await finishDisk(host, undo, plan, mounted)
+  try {
+    await installLoader(host, container.index, mounted.mountPoint)
+    await finishDisk(host, undo, plan, mounted)
+  } catch (error) {
+    throw explainFullDisk(error, mounted)
+  }
   writeBootCode(disk, bootCodePath())
 }
 
@@ -374,7 +381,7 @@ async function copyDisk(
   const { index } = container
   if (index.kind('bin/sh') !== 'f') {
     throw new ActionError(
-      'The image has no /bin/sh, which test-script, test-scripts and check-persistence need: install one, or leave them out.',
+      'The image has no /bin/sh, which test-script, test-scripts, fail-on-failed-units and check-persistence need: install one, or leave them out.',
       'No shell in the image'
     )
   }
@@ -502,6 +509,8 @@ async function publish(run: Run, made: Made): Promise<void> {
         accelerator: boot?.accelerator ?? null,
         evidence: boot?.evidence ?? null,
         checks: boot?.checks ?? [],
+        phases: boot?.phases ?? [],
+        failedUnits: boot?.failedUnits ?? [],
         machines: boots
       },
       service: service && {

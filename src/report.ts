@@ -1,12 +1,16 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import * as core from '@actions/core'
 import type { BootResult } from './boot-check/boot-check.ts'
+import { describeDevices } from './boot-check/devices.ts'
 import type { CheckResult } from './boot-check/expectations.ts'
+import type { Progress } from './boot-check/failure.ts'
+import type { Phase } from './boot-check/phases.ts'
+import { type BootTimes, timesMarkdown } from './boot-check/timeline.ts'
 import type { DiskPlan } from './disk.ts'
 import { SECTOR } from './disk.ts'
 import type { Artifact } from './publish.ts'
 import type { StageTime } from './stages.ts'
-import { formatBytes, formatSeconds, markdownCell, quoteArgv, stripTerminal } from './text.ts'
+import { formatBytes, formatSeconds, markdownCell, markdownTable, quoteArgv, stripTerminal } from './text.ts'
 
 /** What a run made and found, as the JSON report has it. Sizes in bytes, times in seconds. */
 export type Report = Readonly<{
@@ -26,6 +30,9 @@ export type Report = Readonly<{
     evidence: string | null
     /** What held in the machine once it was up; seconds from the sign of success. */
     checks: readonly CheckResult[]
+    phases: readonly Phase[]
+    /** Names of systemd's units that had failed when the machine was up. */
+    failedUnits: readonly string[]
     /** All machines in the order in which they booted; what is above is of the first. */
     machines: readonly BootResult[]
   }>
@@ -69,9 +76,6 @@ export function startCommand(path: string): string | null {
 
 type Row = readonly string[]
 
-const table = (head: Row, rows: readonly Row[]): string =>
-  [head, head.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |`).join('\n')
-
 /** The job summary in Markdown. */
 export function summaryMarkdown(report: Report, artifacts: readonly Artifact[]): string {
   const { disk, boot } = report
@@ -84,10 +88,13 @@ export function summaryMarkdown(report: Report, artifacts: readonly Artifact[]):
     const on = machines.length > 1 ? `, disk on ${machine.devices.diskBus}` : ''
     return [
       [`Boot check${on}`, passed(machine)],
+      ...(machine.failedUnits.length > 0
+        ? [[`Failed units${on}`, machine.failedUnits.map(cell).join(', ')]]
+        : []),
       ...machine.checks.map(({ name, seconds }) => [cell(name) + on, `holds after ${formatSeconds(seconds)}`])
     ]
   })
-  const facts = table(
+  const facts = markdownTable(
     ['', ''],
     [
       ['Source', cell(report.source)],
@@ -100,7 +107,7 @@ export function summaryMarkdown(report: Report, artifacts: readonly Artifact[]):
       ...(checks.length > 0 ? checks : [['Boot check', 'skipped (boot-test: false)']])
     ]
   )
-  const partitions = table(
+  const partitions = markdownTable(
     ['Partition', 'Bootable', 'First sector', 'Sectors', 'Size', 'Type', 'UUID'],
     [
       [
@@ -114,7 +121,7 @@ export function summaryMarkdown(report: Report, artifacts: readonly Artifact[]):
       ]
     ]
   )
-  const files = table(
+  const files = markdownTable(
     ['File', 'Size', 'SHA-256'],
     report.files.map(file => {
       const url = links.get(file.name)
@@ -125,7 +132,7 @@ export function summaryMarkdown(report: Report, artifacts: readonly Artifact[]):
       ]
     })
   )
-  const stages = table(
+  const stages = markdownTable(
     ['Stage', 'Seconds'],
     [
       ...report.stages.map(stage => [stage.name, stage.seconds.toFixed(1)]),
@@ -141,10 +148,18 @@ export function summaryMarkdown(report: Report, artifacts: readonly Artifact[]):
     files,
     '### How to start it',
     instructions(report),
+    ...(machines.length > 0 ? ['### Boot', timesMarkdown(machines.map(timesOf))] : []),
     '### Time',
     stages
   ].join('\n\n')}\n`
 }
+
+const timesOf = ({ devices, phases, seconds }: BootResult): BootTimes => ({
+  machine: describeDevices(devices),
+  phases,
+  seconds,
+  end: 'success'
+})
 
 function serviceRows(service: Report['service']): Row[] {
   if (service === null) return []
@@ -204,9 +219,16 @@ function instructions(report: Report): string {
   return ['```sh', ...commands, '```'].join('\n')
 }
 
-/** The job summary of a failed run. */
-export const failureMarkdown = (title: string, message: string): string =>
-  `## ${markdownCell(title)}\n\n${fenced(stripTerminal(message))}\n`
+/**
+ * The job summary of a failed run.
+ * @param progress of a machine that failed
+ */
+export const failureMarkdown = (title: string, message: string, progress: Progress | null = null): string =>
+  `${[
+    `## ${markdownCell(title)}`,
+    fenced(stripTerminal(message)),
+    ...(progress === null ? [] : ['### Boot', timesMarkdown([{ ...progress, machine: '', end: 'failure' }])])
+  ].join('\n\n')}\n`
 
 /** A code block with a fence longer than any run of backticks in the text, so that nothing in it ends it. */
 function fenced(text: string): string {

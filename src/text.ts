@@ -90,3 +90,7 @@ export function compareVersions(a: string, b: string): number {
   }
   return 0
 }
+
+/** A table in Markdown; the cells are Markdown already. */
+export const markdownTable = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |`).join('\n')

@@ -143,6 +143,7 @@ export const WRONG: [given: Record<string, string>, message: string | RegExp][] 
     { 'test-timeout': '0' },
     'Input test-timeout is "0", but it has to be a whole number of seconds from 1 to 21600.'
   ],
+  [{ 'fail-on-failed-units': '2' }, 'Input fail-on-failed-units is "2", but it has to be true or false.'],
   [{ 'check-persistence': 'yes' }, 'Input check-persistence is "yes", but it has to be true or false.'],
   [
     { 'max-boot-seconds': '1.5' },

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { parse, type TestSuites } from 'junit2json'
 import { GuestReader, hookEdits, initOf, persistenceScripts } from '../../src/boot-check/guest-tests.ts'
 import { junitXml, type TestCase } from '../../src/boot-check/junit.ts'
 
@@ -118,5 +119,25 @@ second</failure>
   </testsuite>
 </testsuites>
 `)
+  })
+
+  test('are read by others as what they are', async () => {
+    const { testsuite, ...all } = (await parse(junitXml('my <image>', CASES))) as TestSuites
+    expect(all).toMatchObject({ name: 'my <image>', tests: 3, failures: 1, time: 29.75 })
+    expect(
+      testsuite?.map(suite => ({
+        name: suite.name,
+        cases: suite.testcase?.map(each => [each.name, each.time, each.failure?.[0]?.inner])
+      }))
+    ).toEqual([
+      {
+        name: 'my <image>: disk on virtio',
+        cases: [
+          ['boot', 9.5, undefined],
+          ['a <b> & "c"', 0.25, 'first ]]>\nsecond']
+        ]
+      },
+      { name: 'my <image>: disk on sata', cases: [['boot', 20, undefined]] }
+    ])
   })
 })

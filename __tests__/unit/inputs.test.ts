@@ -104,6 +104,7 @@ test('the defaults', () => {
       scripts: [],
       testTimeout: 300,
       checkPersistence: false,
+      failOnFailedUnits: false,
       maxSeconds: null
     },
     installTools: true

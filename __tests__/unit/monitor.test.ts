@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Monitor } from '../../src/boot-check/monitor.ts'
+import { readEvent } from '../../src/boot-check/session.ts'
 
 type Request = { execute: string; arguments?: Record<string, unknown>; id?: number }
 
@@ -72,28 +73,38 @@ test('a QEMU that never made its socket is not waited for', async () => {
   await command
 })
 
-test.each([
-  ['guest-reset', ['guest-reset']],
-  ['guest-shutdown', ['guest-shutdown']],
-  ['host-signal', []]
-])('the shutdown %s is told as %j', async (reason, told) => {
-  const heard: string[] = []
+test('every event is told with its data', async () => {
+  const heard: unknown[] = []
   connect(({ execute }) => {
     if (execute === 'x') {
-      for (let i = 0; i < 2; i++)
-        connection?.write(`{"event": "SHUTDOWN", "data": {"guest": true, "reason": "${reason}"}}\r\n`)
+      connection?.write('{"event": "RESET", "data": {"guest": true, "reason": "guest-reset"}}\r\n')
+      connection?.write('{"event": "STOP", "timestamp": {}}\r\n')
     }
     return RUNNING
   })
-  monitor.onShutdown = what => heard.push(what)
+  monitor.onEvent = (...event) => heard.push(event)
   await monitor.execute('x')
-  expect(heard).toEqual(told)
+  expect(heard).toEqual([
+    ['RESET', { guest: true, reason: 'guest-reset' }],
+    ['STOP', {}]
+  ])
 })
 
 test('a guest that shut down before anybody listened is noticed', async () => {
   connect(() => ({ return: { status: 'shutdown' } }))
   const heard = await new Promise(resolve => {
-    monitor.onShutdown = resolve
+    monitor.onEvent = (...event) => resolve(event)
   })
-  expect(heard).toBe('guest-shutdown')
+  expect(heard).toEqual(['SHUTDOWN', { guest: true, reason: 'guest-shutdown' }])
+})
+
+test.each([
+  ['RESET', { guest: true, reason: 'guest-reset' }, { kind: 'reset' }],
+  ['RESET', { guest: false, reason: 'host-qmp-system-reset' }, null],
+  ['SHUTDOWN', { guest: true, reason: 'guest-shutdown' }, { kind: 'shutdown' }],
+  ['SHUTDOWN', { guest: false, reason: 'host-signal' }, null],
+  ['GUEST_PANICKED', { action: 'run' }, { kind: 'panicked' }],
+  ['STOP', {}, null]
+])('%s with %j', (name, data, event) => {
+  expect(readEvent(name, data)).toEqual(event)
 })

@@ -1,3 +1,4 @@
+import { JSDOM } from 'jsdom'
 import type { BootResult } from '../../src/boot-check/boot-check.ts'
 import type { TestCase } from '../../src/boot-check/junit.ts'
 import { overlayLayers } from '../../src/container.ts'
@@ -7,11 +8,17 @@ import { failureMarkdown, type Report, startCommand, summaryMarkdown } from '../
 import { neededTools } from '../../src/tools.ts'
 
 const CHECKS = [{ name: 'expect-port 22', seconds: 3.25 }]
+const PHASES = [
+  { name: 'firmware', start: 0, seconds: 1.5 },
+  { name: 'kernel', start: 1.5, seconds: 10.84 }
+] as const
 const BOOT: BootResult = {
   devices: { diskBus: 'virtio', networkCard: 'virtio' },
   accelerator: 'tcg',
   seconds: 12.34,
   evidence: 'debian login: ',
+  phases: PHASES,
+  failedUnits: ['a|b.service'],
   checks: CHECKS
 }
 const REPORT: Report = {
@@ -36,6 +43,8 @@ const REPORT: Report = {
     accelerator: 'tcg',
     evidence: 'debian login: ',
     checks: CHECKS,
+    phases: PHASES,
+    failedUnits: [],
     machines: [BOOT]
   },
   service: {
@@ -61,6 +70,10 @@ test('the summary tells what was made and how to start it', () => {
     '## a\\|b: disk image boots',
     '| Boot check | passed in 12.3 s under TCG: debian login:  |',
     '| expect-port 22 | holds after 3.3 s |',
+    '| Failed units | a\\|b.service |',
+    '| Phase | From second | Seconds |',
+    '| kernel | 1.5 | 10.8 |',
+    '```mermaid\ntimeline\n  title Boot\n  0.0 s : firmware 1.5 s\n  1.5 s : kernel 10.8 s\n  12.3 s : success\n```',
     '| Kernel | 6.1.0, 5.10.0 |',
     '| Added to the image | linux-image-cloud-amd64 systemd-sysv |',
     "| Service | /usr/bin/serve --greeting 'a \\| b' |",
@@ -85,7 +98,9 @@ test('the summary tells of each machine', () => {
   for (const part of [
     '| Boot check, disk on virtio | passed in 12.3 s under TCG: debian login:  |',
     '| expect-port 22, disk on virtio | holds after 3.3 s |',
-    '| Boot check, disk on sata | passed in 1 min 10 s under TCG: debian login:  |'
+    '| Boot check, disk on sata | passed in 1 min 10 s under TCG: debian login:  |',
+    '| disk on sata, network card virtio | kernel | 1.5 | 10.8 |',
+    '  section disk on sata, network card virtio\n  0.0 s : firmware 1.5 s\n'
   ])
     expect(summary).toContain(part)
 })
@@ -179,4 +194,29 @@ test('an image over its budget is told with how much', () => {
   expect(() => checkImageSizes(files, 20 << 20, cases)).toThrow(
     /^a\.qcow2 has 30\.0 MiB, 10\.0 MiB more; a\.raw has 1\.0 GiB, 1004 MiB more than max-image-size \(20\.0 MiB\) allows\. /
   )
+})
+
+describe('the diagram of the boot', () => {
+  /** Mermaid itself, which needs a document to be loaded. */
+  const mermaid = (async () => {
+    const { window } = new JSDOM('')
+    Object.assign(globalThis, { window, document: window.document })
+    return (await import('mermaid')).default
+  })()
+  const diagramIn = (summary: string): string => /^```mermaid\n(.*?)\n```$/ms.exec(summary)?.[1] ?? ''
+
+  test('of one machine, of several and of one that failed is one that Mermaid knows', async () => {
+    const sata: BootResult = { ...BOOT, devices: { diskBus: 'sata', networkCard: 'virtio' } }
+    const progress = { accelerator: 'kvm', seconds: 3, phases: PHASES } as const
+    for (const summary of [
+      summaryMarkdown(REPORT, []),
+      summaryMarkdown({ ...REPORT, boot: { ...REPORT.boot, machines: [BOOT, sata] } }, []),
+      failureMarkdown('Boot check failed', 'It does not boot.', progress)
+    ])
+      expect(await (await mermaid).parse(diagramIn(summary))).toMatchObject({ diagramType: 'timeline' })
+  })
+
+  test('would be refused if it were none', async () => {
+    await expect((await mermaid).parse('timeline\n  a :')).rejects.toThrow('Parse error')
+  })
 })

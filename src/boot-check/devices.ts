@@ -6,6 +6,10 @@ export type NetworkCard = (typeof NETWORK_CARDS)[number]
 /** What of a boot check's machine an image may have no drivers for. */
 export type Devices = Readonly<{ diskBus: DiskBus; networkCard: NetworkCard }>
 
+/** The devices for people. */
+export const describeDevices = ({ diskBus, networkCard }: Devices): string =>
+  `disk on ${diskBus}, network card ${networkCard}`
+
 /** Modules that the kernel needs for each card. */
 const NETWORK_DRIVERS: Record<NetworkCard, readonly string[]> = {
   virtio: ['virtio_net', 'virtio_pci'],

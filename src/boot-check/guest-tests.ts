@@ -103,6 +103,31 @@ exit 1
   }
 })
 
+/** What every unit that failed is told by, among what else the script prints. */
+const FAILED_UNIT = 'failed unit: '
+
+/** Waits until systemd has started all that it is to start, and tells what failed and what it said last. */
+export const FAILED_UNITS_SCRIPT: GuestScript = {
+  name: 'fail-on-failed-units',
+  content: `#!/bin/sh
+[ -d /run/systemd/system ] || { echo 'systemd does not run here: there are no units.'; exit 0; }
+systemctl is-system-running --wait > /dev/null
+failed=$(systemctl list-units --failed --plain --no-legend --no-pager --full) || exit
+echo "$failed" | while read -r unit rest; do
+  [ -n "$unit" ] || continue
+  echo "${FAILED_UNIT}$unit"
+  journalctl --unit "$unit" --boot --no-pager --output cat --lines 3 2>/dev/null
+done
+`
+}
+
+/** The units that {@link FAILED_UNITS_SCRIPT} tells of. */
+export const readFailedUnits = (output: string): string[] =>
+  output
+    .split('\n')
+    .filter(line => line.startsWith(FAILED_UNIT))
+    .map(line => line.slice(FAILED_UNIT.length))
+
 /** Characters kept of a line. */
 const LONGEST_LINE = 1 << 14
 

@@ -53,14 +53,10 @@ export function qemuArgv(machine: Machine): string[] {
     ...['-chardev', socket('monitor', machine.monitor), '-mon', 'chardev=monitor,mode=control'],
     // A display for the screenshot. It comes last so that the other devices are where they would be without it.
     ...['-device', 'VGA'],
-    // A machine that resets has not come up. It stops then, as one that powers itself off; QMP tells which it was, and the
-    // display is still there.
-    ...[
-      '-no-reboot',
-      '-no-shutdown',
-      '-sandbox',
-      'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'
-    ]
+    // Tells of a kernel's panic whose console is silent, where the kernel has the driver; the machine goes on, for its last lines.
+    ...['-device', 'pvpanic-pci', '-action', 'panic=none'],
+    // A machine that powers itself off stays, so that its display is still there.
+    ...['-no-shutdown', '-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny']
   ]
 }
 

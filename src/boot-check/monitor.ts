@@ -20,11 +20,6 @@ export class Monitor {
   #socket: Socket | null = null
   /** Called with every event of QMP as it comes, such as `RESET`, and its data. */
   onEvent: (name: string, data: Readonly<Record<string, unknown>>) => void = () => {}
-  #isDown = false
-  /** Called once when the guest has shut itself down, with QMP's reason: `guest-shutdown`, `guest-reset` or `guest-panic`. */
-  onShutdown: (reason: string) => void = () => {}
-  /** Called when the disk of the machine cannot be written for lack of space; QEMU stops the machine then. */
-  onDiskFull: () => void = () => {}
   #closed = false
   #finished: () => void = () => {}
   readonly #ended = new Promise<void>(resolve => {
@@ -86,7 +81,8 @@ export class Monitor {
       // What happened before is told by no event.
       this.execute('query-status').then(
         answer => {
-          if ((answer as { status?: string }).status === 'shutdown') this.#goDown('guest-shutdown')
+          if ((answer as { status?: string }).status === 'shutdown')
+            this.onEvent('SHUTDOWN', { guest: true, reason: 'guest-shutdown' })
         },
         () => {}
       )
@@ -100,13 +96,6 @@ export class Monitor {
     lines.on('line', line => this.#hear(line))
   }
 
-  #goDown(reason: string): void {
-    // Other reasons are those of a QEMU that is ended.
-    if (this.#isDown || !reason.startsWith('guest-')) return
-    this.#isDown = true
-    this.onShutdown(reason)
-  }
-
   #hear(line: string): void {
     let message: Message
     try {
@@ -115,8 +104,6 @@ export class Monitor {
       return // no line of the protocol
     }
     if (message.event !== undefined) this.onEvent(message.event, message.data ?? {})
-    if (message.event === 'SHUTDOWN') this.#goDown(`${message.data?.reason}`)
-    if (message.event === 'BLOCK_IO_ERROR' && message.data?.nospace) this.onDiskFull()
     if (message.id !== undefined) this.#pending.get(message.id)?.(message)
   }
 }

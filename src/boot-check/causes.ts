@@ -1,0 +1,375 @@
+import type { Facts, FailedUnit } from './facts.ts'
+import type { PhaseName } from './phases.ts'
+
+/** Why a machine did not come up or did not stay up. */
+export type Reason = Readonly<{
+  id: string
+  /** Sentences for the annotation. */
+  summary: string
+  /** What to change, naming the input or the Dockerfile line. */
+  advice: string
+}>
+
+/** A text of an annotation, or how it follows from what the console told. */
+type Words = string | ((facts: Facts) => string)
+
+/** A reason why a machine does not come up, known by what its console says. */
+export type Cause = Readonly<{
+  id: string
+  summary: Words
+  advice: Words
+  /** Any of them in a finished line decides. */
+  patterns: readonly RegExp[]
+  /** Any of them decides in an unfinished line too: what waits for input, or halts, without a newline. */
+  prompts?: readonly RegExp[]
+  /** What must have been told before. */
+  given?: (facts: Facts) => boolean
+  /** Recordings in __tests__/corpus of boots that end so. */
+  recorded: readonly string[]
+}>
+
+const UNMOUNTED_ROOT: readonly RegExp[] = [
+  /VFS: Unable to mount root/,
+  /VFS: Cannot open root device/,
+  /ALERT!.*does not exist/,
+  /mount: mounting .* on \/(?:root|sysroot) failed/i,
+  /Mounting .* on .*sysroot failed/i,
+  /(?:dracut|Warning: ).*(?:Could not boot|\/dev\/\S+ does not exist)/
+]
+
+const NO_INIT: readonly RegExp[] = [
+  /Kernel panic - not syncing: (?:No working init found|Requested init)/,
+  /can't execute '.*init'/i,
+  /No init found\. Try passing init=/,
+  /Target filesystem doesn't have requested/
+]
+
+const wanted = ({ root }: Facts): string => (root === null ? '' : ` It was asked for ${root.slice(0, 200)}`)
+
+/** What the kernel found, as the second half of a sentence. */
+const found = ({ disks, root }: Facts): string => {
+  const lead = root === null ? ' The kernel' : '; the kernel'
+  return disks.length === 0 ? `${lead} found no disk.` : `${lead} found ${disks.slice(0, 12).join(', ')}.`
+}
+
+const list = (units: readonly FailedUnit[]): string =>
+  units
+    .slice(0, 5)
+    .map(({ name, how }) => `${name} (${how})`)
+    .join(', ')
+
+/** The units that failed by themselves; if none did, those that a boot stops for. */
+const culprits = ({ failedUnits }: Facts): readonly FailedUnit[] => {
+  const own = failedUnits.filter(({ how }) => how !== 'needs another')
+  return own.length > 0 ? own : failedUnits
+}
+
+const commandLineAsksForRescue = ({ commandLine }: Facts): boolean =>
+  /(?:^| )(?:systemd\.unit=(?:rescue|emergency)\.target|single|rescue|emergency|1|s|S)(?: |$)/.test(
+    commandLine ?? ''
+  )
+
+const SELINUX_LOCKOUT = {
+  id: 'selinux-lockout',
+  summary: 'SELinux keeps init from starting the system.',
+  advice:
+    'Files of a container image have no SELinux labels: leave enforcing=1 out of kernel-args and SELINUX=enforcing out of /etc/selinux/config, ' +
+    'and relabel in the machine that runs.'
+} as const
+
+/**
+ * Causes that a console line decides, most specific first: where several match one line, the first is told. None of the
+ * patterns may occur in the console of a machine that comes up.
+ */
+export const CAUSES: readonly Cause[] = [
+  {
+    id: 'no-boot-device',
+    summary: 'The firmware found nothing to start on the disk.',
+    advice:
+      'The MBR or its active partition is damaged; nothing in the image should be able to do that: please report it.',
+    patterns: [/Boot failed: not a bootable disk/],
+    prompts: [/No bootable device/, /^Missing operating system/i],
+    recorded: []
+  },
+  {
+    id: 'loader-broken',
+    summary: 'The boot loader could not load the rest of itself.',
+    advice:
+      'Files in /boot/extlinux were changed after extlinux was installed, or the filesystem has features that it cannot read: ' +
+      'leave /boot/extlinux out of the image and filesystem at ext4.',
+    patterns: [/Failed to load ldlinux/, /No DEFAULT or UI configuration/i, /Failed to load COM32 file/],
+    prompts: [/^Boot error/, /No DEFAULT or UI configuration directive found!/],
+    recorded: []
+  },
+  {
+    id: 'kernel-not-loaded',
+    summary: 'The boot loader could not load the kernel or its initrd.',
+    advice:
+      'Look at the file named above in the image: it is missing, no Linux kernel for x86, or larger than memory; for the last, raise memory.',
+    patterns: [
+      /Loading .*\.\.\. ?failed/,
+      /Could not find kernel image/,
+      /Could not find ramdisk image/,
+      /Invalid or corrupt kernel image/,
+      /Booting kernel failed/,
+      /Initrd too large/i
+    ],
+    recorded: []
+  },
+  {
+    id: 'out-of-memory',
+    summary: 'The machine has too little memory to start.',
+    advice: 'Raise memory, such as memory: 2048M, or make the initrd smaller.',
+    patterns: [
+      /System is out of memory/,
+      /Kernel panic - not syncing: (?:System is deadlocked on memory|Out of memory)/,
+      /Not enough memory to load specified image/i
+    ],
+    prompts: [/Out of memory.*-- System halted/i],
+    recorded: []
+  },
+  {
+    id: 'out-of-memory',
+    summary: 'The machine has too little memory to unpack its initrd.',
+    advice: 'Raise memory, such as memory: 2048M, or make the initrd smaller.',
+    patterns: [...UNMOUNTED_ROOT, ...NO_INIT, /Kernel panic - not syncing/],
+    given: ({ isShortOfMemory }) => isShortOfMemory,
+    recorded: []
+  },
+  {
+    id: 'kernel-damaged',
+    summary: 'The kernel could not unpack itself.',
+    advice: 'The kernel file in /boot of the image is damaged: install its package anew in the Dockerfile.',
+    patterns: [],
+    prompts: [/-- System halted/],
+    recorded: []
+  },
+  {
+    id: 'initrd-corrupt',
+    summary: ({ initrdTrouble }) => `The kernel could not unpack the initrd: ${initrdTrouble}.`,
+    advice:
+      'The initrd in /boot of the image is damaged or packed in a way that the kernel does not know: make it anew in the Dockerfile, ' +
+      'with update-initramfs -u on Debian and Ubuntu, mkinitfs on Alpine, dracut --force on the Fedora family.',
+    patterns: [...UNMOUNTED_ROOT, ...NO_INIT],
+    given: ({ initrdTrouble }) => initrdTrouble !== null,
+    recorded: []
+  },
+  {
+    id: 'no-root',
+    summary: facts =>
+      `The kernel or its initrd could not mount the root filesystem.${wanted(facts)}${found(facts)}`,
+    advice: ({ disks }) =>
+      disks.length === 0
+        ? "The kernel or the initrd lacks a driver for the machine's disk (Debian's cloud kernel has virtio and NVMe but no SATA): " +
+          'choose another disk-bus, or set kernel: generic, or have the initrd include the driver.'
+        : 'The disk is there, and root= or rootfstype= does not fit it: leave both out of kernel-args, and the root filesystem out of what the image changes about its initrd.',
+    patterns: UNMOUNTED_ROOT,
+    recorded: []
+  },
+  {
+    id: 'no-init',
+    summary: ({ init }) =>
+      `The kernel found no init program that it can start${init === null ? '' : `; it tried ${init} last`}.`,
+    advice:
+      'Install an init system in the Dockerfile (systemd-sysv on Debian and Ubuntu, openrc on Alpine), or look at init= in kernel-args.',
+    patterns: NO_INIT,
+    recorded: []
+  },
+  {
+    id: 'init-died',
+    summary: ({ initEnd, missing }) =>
+      `The init program ended${initEnd === null ? '' : ` ${initEnd}`}, and the kernel cannot go on without it.` +
+      (missing === null ? '' : ` It lacks ${missing}.`),
+    advice:
+      'Look at what /sbin/init is in the image and at its last lines above; a shared library it needs may be missing.',
+    patterns: [/Kernel panic - not syncing: Attempted to kill init/],
+    recorded: []
+  },
+  {
+    ...SELINUX_LOCKOUT,
+    patterns: [
+      /Failed to load SELinux policy/,
+      /Unable to load SELinux Policy/i,
+      /Kernel panic - not syncing: SELinux/
+    ],
+    recorded: []
+  },
+  {
+    ...SELINUX_LOCKOUT,
+    patterns: [/systemd\[1\]: .*Freezing/, /You are in (?:emergency|rescue) mode/],
+    given: ({ isDeniedBySelinux }) => isDeniedBySelinux,
+    recorded: []
+  },
+  {
+    id: 'init-crashes',
+    summary: 'Init, systemd, gave up and froze.',
+    advice:
+      'The line above says what it missed or where it crashed; most often a file of systemd was removed or replaced in the Dockerfile.',
+    patterns: [/systemd\[1\]: .*Freezing/, /^\[?!{4,}.*Freezing/, /systemd\[1\]: Caught <\w+>/],
+    recorded: []
+  },
+  {
+    id: 'emergency-mode',
+    summary: facts =>
+      commandLineAsksForRescue(facts)
+        ? "The system went into systemd's emergency or rescue mode, as its kernel command line asks for."
+        : `The system went into systemd's emergency or rescue mode${culprits(facts).length > 0 ? ` because of ${list(culprits(facts))}` : ''}.`,
+    advice: facts =>
+      commandLineAsksForRescue(facts)
+        ? 'Leave it out of kernel-args.'
+        : 'A unit that the boot depends on failed, most often a mount in /etc/fstab that does not exist in this machine: take it out of the Dockerfile, or give it nofail there.',
+    patterns: [
+      /You are in (?:emergency|rescue) mode/,
+      /Cannot open access to console, the root account is locked/
+    ],
+    prompts: [/^Press Enter for (?:maintenance|emergency)/, /^Give root password for maintenance/],
+    recorded: []
+  },
+  {
+    id: 'initramfs-shell',
+    summary: 'The initrd gave up and opened its shell.',
+    advice:
+      'The lines above say what it missed; most often the disk driver or the root filesystem. break= in kernel-args opens it too.',
+    patterns: [
+      /initramfs emergency recovery shell/i,
+      /Dropping to a shell/i,
+      /Spawning shell within the initramfs/,
+      /Generating "\/run\/initramfs\/rdsosreport\.txt"/
+    ],
+    prompts: [/^\(initramfs\)/],
+    recorded: []
+  },
+  {
+    id: 'panic',
+    summary: ({ panic, oops }) =>
+      `The kernel panicked${panic === null ? '' : `: ${panic}`}.${oops === null ? '' : ` Before that: ${oops}.`}`,
+    advice:
+      'The first lines of the panic above name the reason. Another kernel may do: kernel: generic, or its package in the Dockerfile.',
+    patterns: [/Kernel panic - not syncing/, /end Kernel panic/],
+    recorded: []
+  },
+  {
+    id: 'halted',
+    summary: 'The machine halted before it was up.',
+    advice: 'Something in the image halts it during boot: the last lines above name it.',
+    patterns: [/reboot: System halted/],
+    recorded: []
+  }
+]
+
+/** The line that a getty ends with when somebody may log in: `host login:`, with kernel messages possibly behind it. */
+const LOGIN_PROMPT = /^(?!last )[\w.()-]+ login:(?:\s|$)|^login:\s*$/i
+
+/** @param pattern of the user's; null for a login prompt */
+export const isSuccess = (line: string, pattern: RegExp | null): boolean =>
+  pattern === null ? LOGIN_PROMPT.test(line) : pattern.test(line)
+
+/** The cause that a console line decides, or null. Half a line may be half a reason: only prompts decide there. */
+export function causeOf(line: string, facts: Facts, isFinished: boolean): Cause | null {
+  const matches = (patterns: readonly RegExp[] = []): boolean => patterns.some(pattern => pattern.test(line))
+  return (
+    CAUSES.find(
+      ({ patterns, prompts, given }) =>
+        ((isFinished && matches(patterns)) || matches(prompts)) && (given === undefined || given(facts))
+    ) ?? null
+  )
+}
+
+const say = (words: Words, facts: Facts): string => (typeof words === 'string' ? words : words(facts))
+
+/** The cause in the words of an annotation. */
+export const reasonOf = ({ id, summary, advice }: Cause, facts: Facts): Reason => ({
+  id,
+  summary: say(summary, facts),
+  advice: say(advice, facts)
+})
+
+/** What ran out, in the words of the one who set it. */
+export type Limit = Readonly<{
+  /** What did not appear, such as `login prompt`. */
+  sign: string
+  /** Such as `boot-timeout (20 seconds)`. */
+  within: string
+}>
+
+/** Why there is neither success nor failure when the time is over, by the phase that the boot is in. */
+export function timeoutReason(
+  phase: PhaseName,
+  facts: Facts,
+  spoke: boolean,
+  { sign, within }: Limit
+): Reason {
+  if (!spoke || phase === 'firmware' || phase === 'loader') {
+    return {
+      id: 'silent-console',
+      summary: `Nothing ${spoke ? 'of the kernel ' : ''}appeared on the serial console within ${within}.`,
+      advice:
+        'The kernel may log elsewhere: leave serial-console true and console= out of kernel-args. A kernel that stops before it can speak may ' +
+        'lack a feature of the processor or memory: raise memory.'
+    }
+  }
+  const summary = `No ${sign} appeared on the serial console within ${within}`
+  if (facts.isUp) return { ...gettyMissing(sign), summary: `${summary}, although the system is up.` }
+  const late = 'If the system was still starting, raise boot-timeout.'
+  if (facts.waitingFor !== null) {
+    return {
+      id: 'timeout',
+      summary: `${summary}: systemd says "${facts.waitingFor}".`,
+      advice: `${late} Otherwise that unit waits for what never comes: give it a limit (TimeoutStartSec=, x-systemd.device-timeout=) or take it out of the Dockerfile.`
+    }
+  }
+  const trouble = facts.oops === null ? '' : ` The kernel is in trouble: ${facts.oops}.`
+  return {
+    id: 'timeout',
+    summary: `${summary}; ${STUCK[phase]}.${trouble}`,
+    advice:
+      phase === 'kernel' || phase === 'initrd'
+        ? `${late} Otherwise the last lines above name what it waits for, most often a disk that the machine does not have.`
+        : `${late} If it was up, it has no getty on ttyS0: enable one, or set boot-success-pattern to a line that it prints.`
+  }
+}
+
+const STUCK: Record<Exclude<PhaseName, 'firmware' | 'loader'>, string> = {
+  kernel: 'the kernel was still starting',
+  initrd: 'the initrd was still running',
+  init: 'init was running',
+  login: 'init was running'
+}
+
+/** The system is up, and nobody asks for a login on the serial port. */
+export const gettyMissing = (sign: string): Reason => ({
+  id: 'getty-missing',
+  summary: `The system is up, but no ${sign} appears on the serial console.`,
+  advice:
+    'It has no getty on ttyS0: enable one in the Dockerfile (under systemd: systemctl enable serial-getty@ttyS0.service), or set boot-success-pattern to a line that it prints.'
+})
+
+/** What QMP, not the console, tells of a machine. */
+export const EVENTS = {
+  shutdown: {
+    id: 'shutdown',
+    summary: 'The machine powered itself off before it was up.',
+    advice: 'Something in the image shuts it down during boot: the last lines above name it.'
+  },
+  'reboot-loop': {
+    id: 'reboot-loop',
+    summary: 'The machine resets itself again and again.',
+    advice: 'A kernel or init that reboots on failure: the last lines above say why it gave up.'
+  },
+  panic: {
+    id: 'panic',
+    summary: 'The kernel panicked, and its console does not say why.',
+    advice:
+      'The kernel logs elsewhere: leave serial-console true, and console= and quiet out of kernel-args, to see the reason.'
+  },
+  'shutdown-later': {
+    id: 'shutdown',
+    summary: 'The machine powered itself off although it was up.',
+    advice: 'Something in the image shuts it down: the last lines above name it.'
+  },
+  'reset-later': {
+    id: 'reset',
+    summary: 'The machine reset itself although it was up.',
+    advice: 'Something in the image reboots it, or its kernel failed: the last lines above say why.'
+  }
+} as const satisfies Record<string, Reason>

@@ -1,0 +1,279 @@
+import { once } from 'node:events'
+import { closeSync, createWriteStream, openSync, rmSync, type WriteStream } from 'node:fs'
+import { join } from 'node:path'
+import * as core from '@actions/core'
+import type { Host, Running } from '../host.ts'
+import type { BootInputs } from '../inputs.ts'
+import { inert } from '../text.ts'
+import type { Undo } from '../undo.ts'
+import type { Reason } from './causes.ts'
+import { type Devices, describeDevices } from './devices.ts'
+import { type Acceleration, BootFailure, type Quotation } from './failure.ts'
+import { Guest } from './guest.ts'
+import type { TestCase } from './junit.ts'
+import { KvmFailure } from './kvm.ts'
+import { KVM_FAILURE, qemuArgv } from './machine.ts'
+import { Monitor } from './monitor.ts'
+import type { Phase } from './phases.ts'
+import { takeScreenshot } from './screenshot.ts'
+import { Judge, type MachineEvent, type Verdict } from './verdict.ts'
+
+/** How QEMU runs the machine, and how long it may take to come up. */
+export type Pace = Readonly<{
+  accelerator: Acceleration
+  /** Seconds from power-on to the verdict at the latest. */
+  timeout: number
+  /** What the user's limits in seconds are multiplied by. */
+  stretch: number
+}>
+
+/** One start of a machine. */
+export type Start = Readonly<{
+  /** As a check, such as `second boot`. */
+  name: string
+  /** How an error about it begins, such as `The image does not boot`. */
+  lead: string
+  /** What else tells it from other starts, behind the lead; may be empty. */
+  on: string
+  boot: BootInputs
+  devices: Devices
+  pace: Pace
+  workDir: string
+  overlay: string
+  /** File that all that the console says is added to. */
+  serialLog: string
+  /** File in the work folder for the picture of the display. */
+  screenshot: string
+  /** Words that scripts in the machine are known by; null if there are none. */
+  token: string | null
+  /** Where each check is noted when it has ended. */
+  cases: TestCase[]
+}>
+
+/** A machine that is up. */
+export type Up = Readonly<{
+  monitor: Monitor
+  /** Seconds from power-on to the sign of success. */
+  seconds: number
+  /** The line that showed it. */
+  evidence: string
+  phases: readonly Phase[]
+  /** Names of systemd's units that had failed by then. */
+  failedUnits: readonly string[]
+  guest: Guest | null
+  /** Settles when it goes down without being asked to. */
+  downfall: Promise<Reason | Error>
+  /** From now on it is to power itself off; resolves when it has. */
+  expectShutdown: () => Promise<void>
+  /** @param quotation the console's last lines unless something else tells more */
+  failure: (reason: Reason, quotation?: Quotation) => BootFailure
+  /** Notes a check that has ended. */
+  note: (name: string, seconds: number, failure: string | null, output?: string) => void
+}>
+
+/**
+ * Starts the machine, waits for the sign of success and has the work done in the machine that is up.
+ * @throws BootFailure if it does not come up; KvmFailure if it is KVM that failed, not the machine
+ */
+export async function withMachine<T>(
+  host: Host,
+  undo: Undo,
+  start: Start,
+  work: (up: Up) => Promise<T>
+): Promise<T> {
+  const { boot, devices, pace, workDir, overlay, token, cases, on } = start
+  const { accelerator } = pace
+  const { memoryMiB, cpus } = boot
+  // A socket's path holds 107 bytes at most (unix(7)), fewer than the work folder's may have: QEMU, which runs in that folder, names
+  // it by its file name, and this process through a descriptor of the folder.
+  const folder = openSync(workDir, 'r')
+  const sockets = { monitor: 'monitor.qmp', guest: token === null ? null : 'guest.socket' }
+  const forwards = [...new Set(boot.expectations.map(({ port }) => port))]
+  const begin = performance.now()
+  const secondsSince = (): number => (performance.now() - begin) / 1000
+  const qemu = host.start(
+    qemuArgv({
+      ...{ name: `docker-to-disk-${undo.runId}`, accelerator, memoryMiB, cpus, overlay, forwards, devices },
+      ...sockets
+    }),
+    { stdio: ['ignore', 'pipe', 'pipe'], cwd: workDir }
+  )
+  const log = createWriteStream(start.serialLog, { flags: 'a' })
+  const monitor = new Monitor(`/proc/self/fd/${folder}/${sockets.monitor}`)
+  const guest = token === null ? null : new Guest(`/proc/self/fd/${folder}/${sockets.guest}`, token)
+  void qemu.ended.then(() => monitor.close())
+  const judge = new Judge({
+    successPattern: boot.successPattern,
+    timeout: { seconds: pace.timeout, within: describeTimeout(boot, pace) }
+  })
+  const court = new Court({ qemu, monitor, log, accelerator, secondsSince })
+  const note: Up['note'] = (check, seconds, failure, output = '') =>
+    void cases.push({ name: check, machine: describeDevices(devices), seconds, failure, output })
+  const consoleOf = ({ quotation: lines }: Judge): Quotation => ({ what: 'The console', lines })
+  try {
+    const verdict = await court.hear(judge)
+    if (host.cancelled.aborted) throw host.cancelled.reason
+    if (judge.partial.trim() !== '') printGuest(judge.partial)
+    if (verdict instanceof Error) throw verdict
+    const { phases, failedUnits } = judge
+    if (verdict.outcome === 'failure') {
+      const progress = { accelerator, seconds: verdict.at, phases }
+      const failed = new BootFailure(verdict.reason, progress, consoleOf(judge), start.lead + on)
+      note(start.name, verdict.at, failed.message)
+      throw failed
+    }
+    const { at: seconds, line: evidence } = verdict
+    note(start.name, seconds, null)
+    // A console whose machine is up already: only failures are seen.
+    const later = new Judge({ successPattern: /(?!)/, timeout: null, isUp: true })
+    const downfall = court
+      .hear(later)
+      .then(end => (end instanceof Error || end.outcome === 'success' ? unexpected(end) : end.reason))
+    return await work({
+      ...{ monitor, seconds, evidence, phases, failedUnits, guest, note, downfall },
+      expectShutdown: () => court.expectShutdown(),
+      failure: (reason, quotation) => {
+        const told = later.quotation.length > 0 ? later : judge
+        const progress = { accelerator, seconds: secondsSince(), phases }
+        const lead = `The image boots${on}, but a check failed`
+        return new BootFailure(reason, progress, quotation ?? consoleOf(told), lead)
+      }
+    })
+  } catch (error) {
+    throw host.cancelled.aborted ? host.cancelled.reason : error
+  } finally {
+    court.close()
+    if (!host.cancelled.aborted) await takeScreenshot(monitor, start.screenshot)
+    await qemu.end(2000)
+    monitor.close()
+    guest?.close()
+    log.end()
+    await once(log, 'close').catch(() => {})
+    closeSync(folder)
+    for (const socket of Object.values(sockets))
+      if (socket !== null) rmSync(join(workDir, socket), { force: true })
+  }
+}
+
+const unexpected = (end: Verdict | Error): Error =>
+  end instanceof Error ? end : new Error('A machine that is up cannot come up.')
+
+function describeTimeout(boot: BootInputs, pace: Pace): string {
+  const doubled = pace.timeout === boot.timeout ? '' : `, doubled from ${boot.timeout} without KVM`
+  return `boot-timeout (${pace.timeout} seconds${doubled})`
+}
+
+const printGuest = (line: string): void => core.info(`guest │ ${inert(line)}`)
+
+type Sources = Readonly<{
+  qemu: Running
+  monitor: Monitor
+  log: WriteStream
+  accelerator: Acceleration
+  secondsSince: () => number
+}>
+
+/** Brings all that happens to a machine before one judge after the other, and keeps the time for them. */
+class Court {
+  #judge: Judge | null = null
+  #decide: (end: Verdict | Error) => void = () => {}
+  #timer: NodeJS.Timeout | undefined
+  #stderr = ''
+  #shutDown: (() => void) | null = null
+
+  constructor(private readonly sources: Sources) {
+    const { qemu, monitor, log, accelerator, secondsSince } = sources
+    qemu.stdout?.on('data', (chunk: Buffer) => {
+      log.write(chunk)
+      for (const line of this.#judge?.hear(chunk, secondsSince()) ?? []) printGuest(line)
+      this.#look()
+    })
+    log.on('error', error => this.#decide(error))
+    qemu.stderr?.setEncoding('utf8')
+    qemu.stderr?.on('data', (text: string) => {
+      this.#stderr = (this.#stderr + text).slice(-4096)
+      if (accelerator === 'kvm' && KVM_FAILURE.test(this.#stderr))
+        this.#decide(new KvmFailure(firstLine(this.#stderr)))
+    })
+    monitor.onEvent = (name, data) => {
+      // Without this the machine would wait for space, and this for the machine, until the timeout.
+      if (name === 'BLOCK_IO_ERROR' && data.nospace)
+        this.#decide(new Error("QEMU cannot write the machine's disk: no space left on device"))
+      const event = readEvent(name, data)
+      if (event?.kind === 'shutdown' && this.#shutDown !== null) this.#shutDown()
+      else if (event !== null) this.#notice(event)
+    }
+    void qemu.ended.then(end => {
+      if (accelerator === 'kvm' && !(this.#judge?.spoke ?? false))
+        this.#decide(new KvmFailure(firstLine(this.#stderr) || 'QEMU ended at once'))
+      this.#notice({ kind: 'ended', reason: describeEnd(end, this.#stderr) })
+    })
+  }
+
+  /** Resolves to the judge's verdict, or to what failed on the host's side. */
+  hear(judge: Judge): Promise<Verdict | Error> {
+    this.#judge = judge
+    return new Promise(resolve => {
+      this.#decide = resolve
+      this.#look()
+    })
+  }
+
+  expectShutdown(): Promise<void> {
+    return new Promise(resolve => {
+      this.#shutDown = resolve
+    })
+  }
+
+  /** What happens from now on matters to nobody. */
+  close(): void {
+    clearTimeout(this.#timer)
+    this.sources.monitor.onEvent = () => {}
+    this.#judge = null
+  }
+
+  #notice(event: MachineEvent): void {
+    this.#judge?.notice(event, this.sources.secondsSince())
+    this.#look()
+  }
+
+  /** Sees whether there is a verdict, and looks again when time alone may bring it. */
+  #look(): void {
+    clearTimeout(this.#timer)
+    const judge = this.#judge
+    if (judge === null) return
+    if (judge.verdict !== null) {
+      this.#decide(judge.verdict)
+      return
+    }
+    const { due } = judge
+    if (due === null) return
+    const wake = (): void => {
+      // A timer may be a millisecond early.
+      judge.tick(Math.max(due, this.sources.secondsSince()))
+      this.#look()
+    }
+    this.#timer = setTimeout(wake, Math.max(0, due - this.sources.secondsSince()) * 1000)
+  }
+}
+
+/** What an event of QMP means for the machine; null for nothing. */
+export function readEvent(name: string, data: Readonly<Record<string, unknown>>): MachineEvent | null {
+  if (name === 'GUEST_PANICKED') return { kind: 'panicked' }
+  // Others are those of a QEMU that is told to reset or end the machine.
+  if (data.guest !== true) return null
+  if (name === 'RESET') return { kind: 'reset' }
+  return name === 'SHUTDOWN' ? { kind: 'shutdown' } : null
+}
+
+const firstLine = (text: string): string => text.trim().split('\n')[0] ?? ''
+
+function describeEnd({ exitCode, signal }: Awaited<Running['ended']>, stderr: string): Reason {
+  const words = stderr.trim().split('\n').slice(-3).map(inert).join(' ')
+  return {
+    id: 'qemu-ended',
+    summary: `QEMU ${signal ? `was ended by ${signal}` : `ended with exit code ${exitCode}`}${words ? `: ${words}` : ''}.`,
+    advice:
+      'If memory was short on the runner, lower memory; otherwise the message above says what QEMU could not do.'
+  }
+}

@@ -1,0 +1,226 @@
+import { causeOf, EVENTS, gettyMissing, isSuccess, type Reason, reasonOf, timeoutReason } from './causes.ts'
+import { ConsoleLines, Strands } from './console.ts'
+import { type Facts, NO_FACTS, readFacts } from './facts.ts'
+import { type Phase, PhaseClock } from './phases.ts'
+
+/** How a boot ended, and what decided. Times are seconds from power-on. */
+export type Verdict = Readonly<
+  { at: number } & (
+    | {
+        outcome: 'success'
+        /** The line that showed it. */
+        line: string
+      }
+    | { outcome: 'failure'; reason: Reason }
+  )
+>
+
+/** What QMP and the operating system tell of the machine. */
+export type MachineEvent = Readonly<
+  | { kind: 'reset' }
+  | { kind: 'shutdown' }
+  | { kind: 'panicked' }
+  /** QEMU is no more. */
+  | { kind: 'ended'; reason: Reason }
+>
+
+export type JudgeOptions = Readonly<{
+  /** Line that shows success; null for a login prompt. */
+  successPattern: RegExp | null
+  /** When time is over; null for never. */
+  timeout: Readonly<{ seconds: number; within: string }> | null
+  /** Whether the machine was up already when this one began to listen: there is no success to come, and no reset is innocent. */
+  isUp?: boolean
+}>
+
+/**
+ * Seconds in which a failure may still be told better: the console's last lines come by another way than the news that the machine
+ * stopped, and a panic's own lines follow its first.
+ */
+const AFTERMATH = 0.4
+
+/** Resets at which a machine has failed. A system may reboot once to finish its own set-up. */
+const RESETS = 2
+
+/** Seconds that a getty may take once init says that the system is up, and the console is silent. */
+const GETTY_GRACE = 30
+
+/** Lines that a failure's message quotes: up to the one that decided, and after it. */
+const QUOTED_BEFORE = 16
+const QUOTED_AFTER = 4
+
+/** A failure that stands unless the aftermath tells better. */
+type Pending = Readonly<{
+  at: number
+  due: number
+  /** In its best words so far. */
+  reason: () => Reason
+}>
+
+/**
+ * Judges a boot: the serial console's bytes and the machine's events in, one verdict out. Pure: it has no clock of its own, and the
+ * same events at the same times give the same verdict.
+ */
+export class Judge {
+  readonly #lines = new ConsoleLines()
+  readonly #strands = new Strands()
+  readonly #recent: string[] = []
+  readonly #after: string[] = []
+  #facts: Facts = NO_FACTS
+  #clock = new PhaseClock()
+  #resets = 0
+  #lastSound = 0
+  #upSince: number | null = null
+  #pending: Pending | null = null
+  /** Whether a line of the console has decided. */
+  #isTold = false
+  #verdict: Verdict | null = null
+
+  constructor(private readonly options: JudgeOptions) {}
+
+  /**
+   * @param at seconds since power-on
+   * @returns the lines that the chunk completes, as a person would see them
+   */
+  hear(chunk: Buffer, at: number): string[] {
+    this.tick(at)
+    this.#lastSound = at
+    const lines = this.#lines.write(chunk)
+    for (const line of lines) this.#see(line, true, at)
+    // What was cut apart may be what decides, but is nothing that stands on the console.
+    for (const line of this.#strands.write(chunk)) this.#weigh(line, true, at)
+    // A prompt has no newline: it never becomes a line.
+    this.#see(this.#lines.partial, false, at)
+    this.#weigh(this.#strands.partial, false, at)
+    return lines
+  }
+
+  /** @param at seconds since power-on */
+  notice(event: MachineEvent, at: number): void {
+    this.tick(at)
+    if (this.#verdict !== null) return
+    const isUp = this.options.isUp ?? false
+    if (event.kind === 'ended') this.#suspect(event.reason, at)
+    else if (event.kind === 'shutdown') this.#suspect(EVENTS[isUp ? 'shutdown-later' : 'shutdown'], at)
+    else if (event.kind === 'panicked') this.#suspect(EVENTS.panic, at)
+    else if (isUp) this.#suspect(EVENTS['reset-later'], at)
+    else this.#restart(at)
+  }
+
+  /** Has time pass. @param at seconds since power-on */
+  tick(at: number): void {
+    if (this.#verdict !== null) return
+    const due = this.due
+    if (due === null || at < due) return
+    const { timeout, successPattern } = this.options
+    if (this.#pending !== null) {
+      this.#verdict = { at: this.#pending.at, outcome: 'failure', reason: this.#pending.reason() }
+    } else if (timeout !== null && due === timeout.seconds) {
+      const limit = { sign: this.#sign, within: timeout.within }
+      const reason = timeoutReason(this.#clock.current, this.#facts, this.spoke, limit)
+      this.#verdict = { at: due, outcome: 'failure', reason }
+    } else if (successPattern === null) {
+      this.#verdict = { at: due, outcome: 'failure', reason: gettyMissing(this.#sign) }
+    }
+  }
+
+  /** When time alone brings the verdict: seconds from power-on; null for never. */
+  get due(): number | null {
+    if (this.#verdict !== null) return null
+    if (this.#pending !== null) return this.#pending.due
+    const { timeout, successPattern } = this.options
+    const dues = [
+      ...(timeout === null ? [] : [timeout.seconds]),
+      ...(this.#upSince === null || successPattern !== null
+        ? []
+        : [Math.max(this.#upSince, this.#lastSound) + GETTY_GRACE])
+    ]
+    return dues.length === 0 ? null : Math.min(...dues)
+  }
+
+  get verdict(): Verdict | null {
+    return this.#verdict
+  }
+
+  /** The line that has no newline yet. */
+  get partial(): string {
+    return this.#lines.partial
+  }
+
+  /** Whether anything at all has appeared on the console. */
+  get spoke(): boolean {
+    return this.#recent.length > 0 || this.partial.trim() !== ''
+  }
+
+  /** The lines for a person to see: the last before the decision with the one that decided, and the first after it. */
+  get quotation(): string[] {
+    const end = !this.#isTold && this.partial.trim() !== '' ? [this.partial] : this.#after
+    return [...this.#recent, ...end]
+  }
+
+  /** The phases of the boot until the verdict. */
+  get phases(): readonly Phase[] {
+    return this.#clock.phases(this.#verdict?.at ?? this.#lastSound)
+  }
+
+  /** Names of units that failed, which need not keep the system from coming up. */
+  get failedUnits(): string[] {
+    return this.#facts.failedUnits.map(({ name }) => name)
+  }
+
+  get #sign(): string {
+    const { successPattern } = this.options
+    return successPattern === null ? 'login prompt' : `line that matches ${successPattern}`
+  }
+
+  #see(line: string, isFinished: boolean, at: number): void {
+    if (line.trim() === '') return
+    if (this.#isTold) {
+      this.#weigh(line, isFinished, at)
+      // The line that decided while it was unfinished comes once more when it is finished.
+      if (isFinished && line !== this.#recent.at(-1) && this.#after.length < QUOTED_AFTER)
+        this.#after.push(line)
+      return
+    }
+    this.#weigh(line, isFinished, at)
+    if (!isFinished && !this.#isTold) return
+    this.#recent.push(line)
+    if (this.#recent.length > QUOTED_BEFORE) this.#recent.shift()
+  }
+
+  /** Says what follows from a line. */
+  #weigh(line: string, isFinished: boolean, at: number): void {
+    if (this.#verdict !== null || line.trim() === '') return
+    if (isFinished) {
+      this.#facts = readFacts(this.#facts, line)
+      this.#clock.hear(line, at)
+      if (this.#facts.isUp) this.#upSince ??= at
+    }
+    if (this.#isTold) return
+    if (this.#pending === null && isSuccess(line, this.options.successPattern)) {
+      this.#verdict = { at, outcome: 'success', line }
+      this.#isTold = true
+      return
+    }
+    const cause = causeOf(line, this.#facts, isFinished)
+    if (cause === null) return
+    this.#isTold = true
+    this.#pending = { at, due: at + AFTERMATH, reason: () => reasonOf(cause, this.#facts) }
+  }
+
+  /** Something other than the console tells of a failure; the console may still tell why. */
+  #suspect(reason: Reason, at: number): void {
+    this.#pending ??= { at, due: at + AFTERMATH, reason: () => reason }
+  }
+
+  #restart(at: number): void {
+    this.#resets++
+    if (this.#resets >= RESETS) {
+      this.#suspect(EVENTS['reboot-loop'], at)
+      return
+    }
+    this.#facts = NO_FACTS
+    this.#clock = new PhaseClock(at)
+    this.#upSince = null
+  }
+}
