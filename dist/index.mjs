@@ -766,11 +766,11 @@ exit 1
   }
 });
 var FAILED_UNIT = "failed unit: ";
-var FAILED_UNITS_SCRIPT = {
+var failedUnitsScript = (isAwaited) => ({
   name: "fail-on-failed-units",
   content: `#!/bin/sh
-[ -d /run/systemd/system ] || { echo 'systemd does not run here: there are no units.'; exit 0; }
-systemctl is-system-running --wait > /dev/null
+${isAwaited ? `[ -d /run/systemd/system ] || { echo 'systemd does not run here: there are no units.'; exit 0; }
+systemctl is-system-running --wait > /dev/null` : "[ -d /run/systemd/system ] || exit 0"}
 failed=$(systemctl list-units --failed --plain --no-legend --no-pager --full) || exit
 echo "$failed" | while read -r unit rest; do
   [ -n "$unit" ] || continue
@@ -778,7 +778,7 @@ echo "$failed" | while read -r unit rest; do
   journalctl --unit "$unit" --boot --no-pager --output cat --lines 3 2>/dev/null
 done
 `
-};
+});
 var readFailedUnits = (output) => output.split("\n").filter((line) => line.startsWith(FAILED_UNIT)).map((line) => line.slice(FAILED_UNIT.length));
 var LONGEST_LINE = 1 << 14;
 var GuestReader = class {
@@ -826,12 +826,9 @@ function planScripts(boot) {
   if (boot.scripts.length === 0 && !boot.checkPersistence && !boot.failOnFailedUnits) return null;
   const token = `docker-to-disk-${randomBytes2(8).toString("hex")}`;
   const persistence = persistenceScripts(token);
-  const all = [
-    ...boot.scripts,
-    ...boot.failOnFailedUnits ? [FAILED_UNITS_SCRIPT] : [],
-    ...boot.checkPersistence ? Object.values(persistence) : []
-  ];
-  return { token, all, persistence };
+  const failedUnits = failedUnitsScript(boot.failOnFailedUnits);
+  const all = [...boot.scripts, failedUnits, ...boot.checkPersistence ? Object.values(persistence) : []];
+  return { token, all, failedUnits, persistence };
 }
 var LEAST_FOR_EXPECTATIONS = 15e3;
 function checkBudget({ up, boot }) {
@@ -915,14 +912,17 @@ async function runInGuest({ up, scripts }, name, script, seconds) {
 var FAILED_UNITS = "fail-on-failed-units";
 var STEP_LIMIT = 120;
 async function checkFailedUnits(examination) {
-  const { up, boot, pace } = examination;
-  if (!boot.failOnFailedUnits) return [];
-  info("The machine is up. Waiting until systemd has started everything");
-  const result = await runInGuest(examination, FAILED_UNITS, FAILED_UNITS_SCRIPT, STEP_LIMIT * pace.stretch);
-  const units = readFailedUnits(result.output);
-  const summary2 = result.exitCode !== 0 ? failureOf(result, "Asking systemd for its units") : units.length > 0 ? `${units.join(", ")} failed.` : null;
+  const { up, boot, pace, scripts } = examination;
+  if (scripts === null) return { checks: [], failedUnits: [] };
+  if (boot.failOnFailedUnits) info("The machine is up. Waiting until systemd has started everything");
+  const limit = STEP_LIMIT * pace.stretch;
+  const result = await runInGuest(examination, FAILED_UNITS, scripts.failedUnits, limit);
+  const failedUnits = readFailedUnits(result.output);
+  if (!boot.failOnFailedUnits) return { checks: [], failedUnits };
+  const failed = failedUnits.length > 0 ? `${failedUnits.join(", ")} failed.` : null;
+  const summary2 = failureOf(result, "Asking systemd for its units") ?? failed;
   up.note(FAILED_UNITS, result.seconds, summary2, result.output);
-  if (summary2 === null) return [{ name: FAILED_UNITS, seconds: result.seconds }];
+  if (summary2 === null) return { checks: [{ name: FAILED_UNITS, seconds: result.seconds }], failedUnits: [] };
   throw up.failure(
     {
       id: "failed-units",
@@ -2310,13 +2310,13 @@ async function attempt(host, undo, trial) {
     const result = await withMachine(host, undo, start2, async (up) => {
       const examination = { up, boot, pace, scripts };
       checkBudget(examination);
-      const checks = [
-        ...await checkExpectations(examination),
-        ...await runScripts(examination),
-        ...await checkFailedUnits(examination)
-      ];
+      const answers = await checkExpectations(examination);
+      const scripted = await runScripts(examination);
+      const units = await checkFailedUnits(examination);
       if (persists) await writeAndShutDown(examination);
-      const { seconds, evidence, phases, failedUnits } = up;
+      const { seconds, evidence, phases } = up;
+      const failedUnits = [.../* @__PURE__ */ new Set([...up.failedUnits, ...units.failedUnits])];
+      const checks = [...answers, ...scripted, ...units.checks];
       return { devices, accelerator, seconds, evidence, phases, failedUnits, checks };
     });
     if (!persists) return result;

@@ -31,7 +31,7 @@ export type Report = Readonly<{
     /** What held in the machine once it was up; seconds from the sign of success. */
     checks: readonly CheckResult[]
     phases: readonly Phase[]
-    /** Names of systemd's units that had failed when the machine was up. */
+    /** Names of systemd's units that failed, as far as the console or systemd told. */
     failedUnits: readonly string[]
     /** All machines in the order in which they booted; what is above is of the first. */
     machines: readonly BootResult[]

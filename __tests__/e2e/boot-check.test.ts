@@ -1,7 +1,17 @@
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync
+} from 'node:fs'
 import { join } from 'node:path'
 import { inflateSync } from 'node:zlib'
+import { parse, type TestSuites } from 'junit2json'
 import type { BootResult } from '../../src/boot-check/boot-check.ts'
+import type { Phase } from '../../src/boot-check/phases.ts'
 import { ALPINE, asRoot, Bench, inImage, sha256 } from '../support/e2e.ts'
 import { ensureBaseImage } from '../support/images.ts'
 import type { RunResult } from '../support/runner.ts'
@@ -134,13 +144,16 @@ test('budgets say by how much they are exceeded', async () => {
   ])
 })
 
-/** As a reader of test results would: names and failures of the cases. */
-const casesOf = (run: RunResult): [name: string, failure: string | null][] =>
-  [
-    ...readFileSync(run.outputs.junit ?? '', 'utf8').matchAll(
-      /<testcase classname="[^"]*" name="([^"]*)" time="[\d.]+"(?:\/>|>\s*(?:<failure message="([^"]*)")?)/g
-    )
-  ].map(([, name = '', failure]) => [name, failure ?? null])
+/** As a reader of test results has them: names and failures of the cases. */
+async function casesOf(run: RunResult): Promise<[name: string, failure: string | null][]> {
+  const read = (await parse(readFileSync(run.outputs.junit ?? '', 'utf8'))) as TestSuites
+  return (read.testsuite ?? []).flatMap(suite =>
+    (suite.testcase ?? []).map(({ name, failure }): [string, string | null] => [
+      name ?? '',
+      failure?.[0]?.message ?? null
+    ])
+  )
+}
 
 describe('inside of the machine', () => {
   let checkout: string
@@ -153,8 +166,16 @@ describe('inside of the machine', () => {
   const scripts = { 'test-scripts': 'checks/*.sh', 'upload-artifact': 'false' }
 
   test('scripts pass, a second boot sees what the first wrote, and the image has no trace of it', async () => {
+    const before = join(bench.context(''), 'before')
+    writeFileSync(before, '')
+    chmodSync(before, 0o666)
     const run = await bench.succeed({
       checkout,
+      // What is to be published, as it was when the machine was started.
+      path: bench.pathWith(
+        'qemu-system-x86_64',
+        `[ -s ${before} ] || sha256sum disk.raw > ${before}\nexec /usr/bin/qemu-system-x86_64 "$@"`
+      ),
       inputs: {
         ...scripts,
         name: 'tested',
@@ -166,7 +187,7 @@ describe('inside of the machine', () => {
     expect(run.rawLog).toMatch(/^test │ hello from tested$/m)
     expect(run.rawLog).toMatch(/^test │ +1 root +\d+:\d\d .*init/m)
     expect(run.rawLog).toMatch(/^test │ script .* as root$/m)
-    expect(casesOf(run)).toEqual(
+    expect(await casesOf(run)).toEqual(
       ['boot', 'test-script', 'checks/a file.sh', 'second boot', 'check-persistence'].map(name => [
         name,
         null
@@ -178,6 +199,7 @@ describe('inside of the machine', () => {
     })
     const { files } = JSON.parse(readFileSync(run.outputs.report ?? '', 'utf8'))
     expect(files[0].sha256).toBe(await sha256(run.outputs.image ?? ''))
+    expect(readFileSync(before, 'utf8')).toBe(`${files[0].sha256}  disk.raw\n`)
   })
 
   test('the exit code of a script is the verdict', async () => {
@@ -190,7 +212,7 @@ describe('inside of the machine', () => {
       /^The image boots, but a check failed: test-script failed with exit code 7\. \(after [\s\S]*\nThe output of test-script ends with:\n {2}its last words$/
     )
     expect(run.outputs.image).toBeUndefined()
-    expect(casesOf(run)).toEqual([
+    expect(await casesOf(run)).toEqual([
       ['boot', null],
       ['test-script', 'It failed with exit code 7.'],
       ['checks/a file.sh', null]
@@ -206,9 +228,70 @@ describe('inside of the machine', () => {
       /^The image boots, but a check failed: check-persistence: Writing a file to the root filesystem failed with exit code 1\. /
     )
     expect(message).toMatch(/Read-only file system\n.*mounted like this:\n.* \/ ext4 ro,/)
-    expect(casesOf(run)).toEqual([
+    expect(await casesOf(run)).toEqual([
       ['boot', null],
       ['check-persistence', 'Writing a file to the root filesystem failed with exit code 1.']
+    ])
+  })
+})
+
+describe('a unit of systemd that fails', () => {
+  const checkout = (): string =>
+    bench.context(`FROM debian:bookworm
+RUN printf '%s\\n' '[Service]' 'ExecStart=/bin/sh -c "echo its last words; exit 3"' '[Install]' 'WantedBy=multi-user.target' > /etc/systemd/system/fails.service \\
+ && ln -s /etc/systemd/system/fails.service /etc/systemd/system/multi-user.target.wants/
+`)
+
+  test('is listed, and the image is good', async () => {
+    const run = await bench.succeed({
+      checkout: checkout(),
+      inputs: {
+        name: 'listed',
+        formats: 'raw',
+        'upload-artifact': 'false',
+        'test-script': 'cat /proc/1/comm'
+      }
+    })
+    expect(run.rawLog).toMatch(/^test │ systemd$/m)
+    expect(run.annotations).toContainEqual(
+      expect.objectContaining({
+        level: 'warning',
+        message: 'The system is up, but these units failed: fails.service'
+      })
+    )
+    expect(run.summary).toContain('| Failed units | fails.service |')
+    const { boot } = JSON.parse(readFileSync(run.outputs.report ?? '', 'utf8'))
+    expect(boot.failedUnits).toEqual(['fails.service'])
+    const phases: Phase[] = boot.phases
+    expect(phases.map(({ name }) => name)).toEqual([
+      'firmware',
+      'loader',
+      'kernel',
+      'initrd',
+      'init',
+      'login'
+    ])
+    for (const { seconds } of phases.slice(0, -1)) expect(seconds).toBeGreaterThan(0)
+    expect(phases.reduce((sum, { seconds }) => sum + seconds, 0)).toBeCloseTo(boot.seconds, 1)
+  })
+
+  test('fails the check where that is asked for, with what it said', async () => {
+    const { message, run } = await bench.fail({
+      checkout: checkout(),
+      inputs: { name: 'failing', 'fail-on-failed-units': 'true' }
+    })
+    expect(message).toMatch(
+      /^The image boots, but a check failed: fail-on-failed-units: fails\.service failed\. \(after .*\n.*systemctl disable/
+    )
+    expect(message).toContain('  its last words')
+    expect(await casesOf(run)).toEqual([
+      ['boot', null],
+      ['fail-on-failed-units', 'fails.service failed.']
+    ])
+    expect(run.outputs.image).toBeUndefined()
+    expect([...bench.results.artifacts.keys()].filter(name => name.startsWith('failing'))).toEqual([
+      'failing.console.log',
+      'failing.screenshot.png'
     ])
   })
 })

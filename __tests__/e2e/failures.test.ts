@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ALPINE, Bench } from '../support/e2e.ts'
 import { ensureBaseImage } from '../support/images.ts'
@@ -21,16 +21,6 @@ const alpineWith = (...lines: string[]): string => {
   writeFileSync(join(folder, 'Dockerfile'), `${base}\n${lines.join('\n')}\n`)
   writeFileSync(join(folder, 'inittab'), readFileSync(join(ALPINE, 'inittab')))
   return folder
-}
-
-/** A folder first on the PATH with a program of the test's own. */
-function pathWith(program: string, script: string): string {
-  const folder = join(bench.context(''), 'bin')
-  mkdirSync(folder)
-  chmodSync(join(folder, '..'), 0o755)
-  chmodSync(join(folder, '../..'), 0o755)
-  writeFileSync(join(folder, program), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
-  return `${folder}:/usr/local/bin:/usr/bin:/bin`
 }
 
 describe('before anything runs', () => {
@@ -85,7 +75,7 @@ describe('before anything runs', () => {
   test('no sudo', async () => {
     const { title, message } = await bench.fail({
       checkout: ALPINE,
-      path: pathWith('sudo', 'echo "sudo: a password is required" >&2; exit 1')
+      path: bench.pathWith('sudo', 'echo "sudo: a password is required" >&2; exit 1')
     })
     expect(title).toBe('Unsuitable machine')
     expect(message).toMatch(
@@ -149,11 +139,13 @@ describe('an image that does not boot is named and not published', () => {
   async function failBoot(
     name: string,
     checkout: string,
-    inputs: Record<string, string> = {}
+    inputs: Record<string, string> = {},
+    onLine: (line: string) => void = () => {}
   ): Promise<string> {
     const { run, title, message } = await bench.fail({
       checkout,
-      inputs: { name, accelerator: 'tcg', ...inputs }
+      inputs: { name, accelerator: 'tcg', ...inputs },
+      onLine
     })
     expect(title).toBe('Boot check failed')
     expect([...bench.results.artifacts.keys()].filter(artifact => artifact.startsWith(name))).toEqual([
@@ -163,19 +155,29 @@ describe('an image that does not boot is named and not published', () => {
     const log = readFileSync(run.outputs['serial-log'] ?? '')
     expect(readFileSync(bench.results.artifacts.get(`${name}.console.log`)?.file ?? '')).toEqual(log)
     expect(run.outputs.image).toBeUndefined()
+    expect(run.summary).toMatch(/^### Boot$[\s\S]*^\| firmware \|[\s\S]*^```mermaid$/m)
     return message
   }
 
-  test('init that ends', async () => {
+  test('init that ends, within two seconds of the panic', async () => {
+    const seen = { panic: 0, error: 0 }
     const message = await failBoot(
       'init-ends',
       alpineWith(
         // The kernel does not wait for what init has written to the serial port.
         "RUN rm /sbin/init && printf '#!/bin/sh\\necho my last words\\nsleep 1\\nexit 1\\n' > /sbin/init && chmod +x /sbin/init"
-      )
+      ),
+      {},
+      line => {
+        if (/^guest │ .*Kernel panic/.test(line)) seen.panic ||= performance.now()
+        if (line.startsWith('::error ')) seen.error ||= performance.now()
+      }
     )
+    expect(seen.panic).toBeGreaterThan(0)
+    expect(seen.error - seen.panic).toBeGreaterThan(0)
+    expect(seen.error - seen.panic).toBeLessThan(2000)
     expect(message).toMatch(
-      /^The image does not boot: The init program ended, and the kernel cannot go on without it\. \(after \d+\.\d s, TCG\)\n/
+      /^The image does not boot: The init program ended with exit code 1, and the kernel cannot go on without it\. \(after \d+\.\d s, TCG\)\n/
     )
     expect(message).toContain('my last words')
     expect(message).toContain('Kernel panic - not syncing: Attempted to kill init!')
@@ -184,7 +186,7 @@ describe('an image that does not boot is named and not published', () => {
   test('another root', async () => {
     const message = await failBoot('other-root', ALPINE, { 'kernel-args': 'root=/dev/sdz9 rootdelay=1' })
     expect(message).toMatch(
-      /^The image does not boot: The kernel or its initrd could not mount the root filesystem\. /
+      /^The image does not boot: The kernel or its initrd could not mount the root filesystem\. It was asked for \/dev\/sdz9; the kernel found vda, vda1\. \(after .*\nThe disk is there, and root= or rootfstype= does not fit it: leave both out of kernel-args/
     )
     expect(message).toContain('/dev/sdz9 does not exist')
   })
@@ -193,7 +195,7 @@ describe('an image that does not boot is named and not published', () => {
     const checkout = alpineWith(NO_GETTY)
     const message = await failBoot('no-getty', checkout, { 'boot-timeout': '20' })
     expect(message).toMatch(
-      /^The image does not boot: No login prompt appeared on the serial console within boot-timeout \(20 seconds\)\. /
+      /^The image does not boot: No login prompt appeared on the serial console within boot-timeout \(20 seconds\); init was running\. /
     )
     expect(message).toContain('it has no getty on ttyS0')
   })
@@ -205,10 +207,10 @@ describe('an image that does not boot is named and not published', () => {
     )
   })
 
-  test('a machine that resets itself', async () => {
+  test('a machine that resets itself again and again', async () => {
     const checkout = alpineWith(`${NO_GETTY} && echo '::once:/sbin/reboot -f' >> /etc/inittab`)
     expect(await failBoot('resets', checkout)).toMatch(
-      /^The image does not boot: The machine reset itself before it was up\. /
+      /^The image does not boot: The machine resets itself again and again\. /
     )
   })
 })

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { createReadStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, createReadStream, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ResultsService, startResultsService } from './results-service.ts'
@@ -53,7 +53,18 @@ export class Bench {
   context(dockerfile: string, name = 'context'): string {
     const folder = mkdtempSync(join(this.#folder, `${name}-`))
     writeFileSync(join(folder, 'Dockerfile'), dockerfile)
+    // The runner's user has to reach what lies in it.
+    chmodSync(this.#folder, 0o755)
+    chmodSync(folder, 0o755)
     return folder
+  }
+
+  /** A PATH on which a program of the test's own, a shell script, comes first. */
+  pathWith(program: string, script: string): string {
+    const folder = join(this.context(''), 'bin')
+    mkdirSync(folder)
+    writeFileSync(join(folder, program), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+    return `${folder}:/usr/local/bin:/usr/bin:/bin`
   }
 }
 

@@ -35,7 +35,7 @@ export type BootResult = Readonly<{
   evidence: string
   /** From power-on to that line, as far as the console told of them. */
   phases: readonly Phase[]
-  /** Names of systemd's units that had failed by then. */
+  /** Names of systemd's units that failed, as far as the console or systemd told. */
   failedUnits: readonly string[]
   /** What held in the machine once it was up. */
   checks: readonly CheckResult[]
@@ -151,13 +151,13 @@ async function attempt(host: Host, undo: Undo, trial: Trial): Promise<BootResult
     const result = await withMachine(host, undo, start, async up => {
       const examination = { up, boot, pace, scripts }
       checkBudget(examination)
-      const checks = [
-        ...(await checkExpectations(examination)),
-        ...(await runScripts(examination)),
-        ...(await checkFailedUnits(examination))
-      ]
+      const answers = await checkExpectations(examination)
+      const scripted = await runScripts(examination)
+      const units = await checkFailedUnits(examination)
       if (persists) await writeAndShutDown(examination)
-      const { seconds, evidence, phases, failedUnits } = up
+      const { seconds, evidence, phases } = up
+      const failedUnits = [...new Set([...up.failedUnits, ...units.failedUnits])]
+      const checks = [...answers, ...scripted, ...units.checks]
       return { devices, accelerator, seconds, evidence, phases, failedUnits, checks }
     })
     if (!persists) return result

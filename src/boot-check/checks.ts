@@ -12,7 +12,7 @@ import {
 } from './expectations.ts'
 import type { BootFailure } from './failure.ts'
 import type { ScriptResult } from './guest.ts'
-import { FAILED_UNITS_SCRIPT, type GuestScript, persistenceScripts, readFailedUnits } from './guest-tests.ts'
+import { failedUnitsScript, type GuestScript, persistenceScripts, readFailedUnits } from './guest-tests.ts'
 import type { Pace, Up } from './session.ts'
 
 /** What runs inside of the machine. */
@@ -21,6 +21,7 @@ export type Scripts = Readonly<{
   token: string
   /** By their numbers, from 1: the user's first. */
   all: readonly GuestScript[]
+  failedUnits: GuestScript
   persistence: Readonly<Record<'write' | 'shutDown' | 'read', GuestScript>>
 }>
 
@@ -29,12 +30,9 @@ export function planScripts(boot: BootInputs): Scripts | null {
   if (boot.scripts.length === 0 && !boot.checkPersistence && !boot.failOnFailedUnits) return null
   const token = `docker-to-disk-${randomBytes(8).toString('hex')}`
   const persistence = persistenceScripts(token)
-  const all = [
-    ...boot.scripts,
-    ...(boot.failOnFailedUnits ? [FAILED_UNITS_SCRIPT] : []),
-    ...(boot.checkPersistence ? Object.values(persistence) : [])
-  ]
-  return { token, all, persistence }
+  const failedUnits = failedUnitsScript(boot.failOnFailedUnits)
+  const all = [...boot.scripts, failedUnits, ...(boot.checkPersistence ? Object.values(persistence) : [])]
+  return { token, all, failedUnits, persistence }
 }
 
 /** A machine that is up, and what is asked of it. */
@@ -152,23 +150,24 @@ const FAILED_UNITS = 'fail-on-failed-units'
 const STEP_LIMIT = 120
 
 /**
- * Waits until systemd has started all that it is to start, and looks what failed.
- * @throws BootFailure if a unit failed
+ * Asks systemd, where it runs and something can be run in the machine, for the units that failed.
+ * @returns their names, where that is no failure
+ * @throws BootFailure if one failed and the user wants none to
  */
-export async function checkFailedUnits(examination: Examination): Promise<CheckResult[]> {
-  const { up, boot, pace } = examination
-  if (!boot.failOnFailedUnits) return []
-  core.info('The machine is up. Waiting until systemd has started everything')
-  const result = await runInGuest(examination, FAILED_UNITS, FAILED_UNITS_SCRIPT, STEP_LIMIT * pace.stretch)
-  const units = readFailedUnits(result.output)
-  const summary =
-    result.exitCode !== 0
-      ? failureOf(result, 'Asking systemd for its units')
-      : units.length > 0
-        ? `${units.join(', ')} failed.`
-        : null
+export async function checkFailedUnits(
+  examination: Examination
+): Promise<{ checks: CheckResult[]; failedUnits: string[] }> {
+  const { up, boot, pace, scripts } = examination
+  if (scripts === null) return { checks: [], failedUnits: [] }
+  if (boot.failOnFailedUnits) core.info('The machine is up. Waiting until systemd has started everything')
+  const limit = STEP_LIMIT * pace.stretch
+  const result = await runInGuest(examination, FAILED_UNITS, scripts.failedUnits, limit)
+  const failedUnits = readFailedUnits(result.output)
+  if (!boot.failOnFailedUnits) return { checks: [], failedUnits }
+  const failed = failedUnits.length > 0 ? `${failedUnits.join(', ')} failed.` : null
+  const summary = failureOf(result, 'Asking systemd for its units') ?? failed
   up.note(FAILED_UNITS, result.seconds, summary, result.output)
-  if (summary === null) return [{ name: FAILED_UNITS, seconds: result.seconds }]
+  if (summary === null) return { checks: [{ name: FAILED_UNITS, seconds: result.seconds }], failedUnits: [] }
   throw up.failure(
     {
       id: 'failed-units',

@@ -106,12 +106,19 @@ exit 1
 /** What every unit that failed is told by, among what else the script prints. */
 const FAILED_UNIT = 'failed unit: '
 
-/** Waits until systemd has started all that it is to start, and tells what failed and what it said last. */
-export const FAILED_UNITS_SCRIPT: GuestScript = {
+/**
+ * Tells which of systemd's units failed, and what they said last.
+ * @param isAwaited whether systemd is to start everything first, and is expected to be there
+ */
+export const failedUnitsScript = (isAwaited: boolean): GuestScript => ({
   name: 'fail-on-failed-units',
   content: `#!/bin/sh
-[ -d /run/systemd/system ] || { echo 'systemd does not run here: there are no units.'; exit 0; }
-systemctl is-system-running --wait > /dev/null
+${
+  isAwaited
+    ? `[ -d /run/systemd/system ] || { echo 'systemd does not run here: there are no units.'; exit 0; }
+systemctl is-system-running --wait > /dev/null`
+    : '[ -d /run/systemd/system ] || exit 0'
+}
 failed=$(systemctl list-units --failed --plain --no-legend --no-pager --full) || exit
 echo "$failed" | while read -r unit rest; do
   [ -n "$unit" ] || continue
@@ -119,9 +126,9 @@ echo "$failed" | while read -r unit rest; do
   journalctl --unit "$unit" --boot --no-pager --output cat --lines 3 2>/dev/null
 done
 `
-}
+})
 
-/** The units that {@link FAILED_UNITS_SCRIPT} tells of. */
+/** The units that {@link failedUnitsScript} tells of. */
 export const readFailedUnits = (output: string): string[] =>
   output
     .split('\n')
