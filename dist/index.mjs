@@ -1408,6 +1408,7 @@ var UNMOUNTED_ROOT = [
   /VFS: Unable to mount root/,
   /VFS: Cannot open root device/,
   /ALERT!.*does not exist/,
+  /Failed to mount \S+ as root file system/,
   /mount: mounting .* on \/(?:root|sysroot) failed/i,
   /Mounting .* on .*sysroot failed/i,
   /(?:dracut|Warning: ).*(?:Could not boot|\/dev\/\S+ does not exist)/
@@ -1418,19 +1419,31 @@ var NO_INIT = [
   /No init found\. Try passing init=/,
   /Target filesystem doesn't have requested/
 ];
-var wanted = ({ root }) => root === null ? "" : ` It was asked for ${root.slice(0, 200)}`;
-var found = ({ disks, root }) => {
-  const lead = root === null ? " The kernel" : "; the kernel";
-  return disks.length === 0 ? `${lead} found no disk.` : `${lead} found ${disks.slice(0, 12).join(", ")}.`;
-};
+function describeRoot({ root, unmounted, disks, filesystemTrouble }) {
+  const tried = [
+    ...root === null ? [] : [`was asked for ${root.slice(0, 200)}`],
+    ...unmounted === null || unmounted === root ? [] : [`tried ${unmounted}`]
+  ].join(" and ");
+  const found = `kernel found ${disks.length === 0 ? "no disk" : disks.slice(0, 12).join(", ")}.`;
+  const said = unmounted === null || filesystemTrouble === null ? "" : ` It says "${filesystemTrouble}".`;
+  return (tried === "" ? ` The ${found}` : ` It ${tried}; the ${found}`) + said;
+}
+function adviseRoot({ disks, unmounted }) {
+  if (disks.length === 0)
+    return "The kernel or the initrd lacks a driver for the machine's disk (Debian's cloud kernel has virtio and NVMe but no SATA): choose another disk-bus, or set kernel: generic, or have the initrd include the driver.";
+  if (unmounted !== null)
+    return "The device is there, but not with a filesystem that this kernel mounts: leave rootfstype= out of kernel-args, and filesystem at ext4, or install a newer kernel in the Dockerfile.";
+  return "The disk is there, and root= or rootfstype= does not fit it: leave both out of kernel-args, and the root filesystem out of what the image changes about its initrd.";
+}
 var list = (units) => units.slice(0, 5).map(({ name, how }) => `${name} (${how})`).join(", ");
-var culprits = ({ failedUnits }) => {
-  const own = failedUnits.filter(({ how }) => how !== "needs another");
-  return own.length > 0 ? own : failedUnits;
+var culprits = ({ failedUnits }) => failedUnits.filter(({ name, how }) => how !== "needs another" || /\.mount$|^\//.test(name));
+var EMERGENCY = {
+  patterns: [
+    /You are in (?:emergency|rescue) mode/,
+    /Cannot open access to console, the root account is locked/
+  ],
+  prompts: [/^Press Enter for (?:maintenance|emergency)/, /^Give root password for maintenance/]
 };
-var commandLineAsksForRescue = ({ commandLine }) => /(?:^| )(?:systemd\.unit=(?:rescue|emergency)\.target|single|rescue|emergency|1|s|S)(?: |$)/.test(
-  commandLine ?? ""
-);
 var SELINUX_LOCKOUT = {
   id: "selinux-lockout",
   summary: "SELinux keeps init from starting the system.",
@@ -1449,16 +1462,21 @@ var CAUSES = [
     id: "loader-broken",
     summary: "The boot loader could not load the rest of itself.",
     advice: "Files in /boot/extlinux were changed after extlinux was installed, or the filesystem has features that it cannot read: leave /boot/extlinux out of the image and filesystem at ext4.",
-    patterns: [/Failed to load ldlinux/, /No DEFAULT or UI configuration/i, /Failed to load COM32 file/],
+    patterns: [
+      /Failed to load ldlinux/,
+      /No DEFAULT or UI configuration/i,
+      /Failed to load COM32 file/,
+      /WARNING: No configuration file found/
+    ],
     prompts: [/^Boot error/, /No DEFAULT or UI configuration directive found!/],
     recorded: []
   },
   {
     id: "kernel-not-loaded",
-    summary: "The boot loader could not load the kernel or its initrd.",
-    advice: "Look at the file named above in the image: it is missing, no Linux kernel for x86, or larger than memory; for the last, raise memory.",
+    summary: ({ loading }) => loading === null ? "The boot loader could not load the kernel or its initrd." : `The boot loader could not load ${loading}.`,
+    advice: "Look at that file in the image: it is missing, no Linux kernel for x86, or larger than memory; for the last, raise memory.",
     patterns: [
-      /Loading .*\.\.\. ?failed/,
+      /^Loading .*\.\. *failed:/,
       /Could not find kernel image/,
       /Could not find ramdisk image/,
       /Invalid or corrupt kernel image/,
@@ -1505,8 +1523,8 @@ var CAUSES = [
   },
   {
     id: "no-root",
-    summary: (facts) => `The kernel or its initrd could not mount the root filesystem.${wanted(facts)}${found(facts)}`,
-    advice: ({ disks }) => disks.length === 0 ? "The kernel or the initrd lacks a driver for the machine's disk (Debian's cloud kernel has virtio and NVMe but no SATA): choose another disk-bus, or set kernel: generic, or have the initrd include the driver." : "The disk is there, and root= or rootfstype= does not fit it: leave both out of kernel-args, and the root filesystem out of what the image changes about its initrd.",
+    summary: (facts) => `The kernel or its initrd could not mount the root filesystem.${describeRoot(facts)}`,
+    advice: adviseRoot,
     patterns: UNMOUNTED_ROOT,
     recorded: []
   },
@@ -1547,14 +1565,24 @@ var CAUSES = [
     recorded: []
   },
   {
+    id: "rescue",
+    summary: "The system went into systemd's emergency or rescue mode, as its kernel command line asks for.",
+    advice: "Leave that out of kernel-args.",
+    ...EMERGENCY,
+    given: ({ commandLine }) => /(?:^| )(?:systemd\.unit=(?:rescue|emergency)\.target|single|rescue|emergency|[1sS])(?: |$)/.test(
+      commandLine ?? ""
+    ),
+    recorded: []
+  },
+  {
     id: "emergency-mode",
-    summary: (facts) => commandLineAsksForRescue(facts) ? "The system went into systemd's emergency or rescue mode, as its kernel command line asks for." : `The system went into systemd's emergency or rescue mode${culprits(facts).length > 0 ? ` because of ${list(culprits(facts))}` : ""}.`,
-    advice: (facts) => commandLineAsksForRescue(facts) ? "Leave it out of kernel-args." : "A unit that the boot depends on failed, most often a mount in /etc/fstab that does not exist in this machine: take it out of the Dockerfile, or give it nofail there.",
-    patterns: [
-      /You are in (?:emergency|rescue) mode/,
-      /Cannot open access to console, the root account is locked/
-    ],
-    prompts: [/^Press Enter for (?:maintenance|emergency)/, /^Give root password for maintenance/],
+    summary: (facts) => {
+      const units = culprits(facts);
+      const why = units.length > 0 ? ` because of ${list(units)}` : "";
+      return `The system went into systemd's emergency or rescue mode${why}.`;
+    },
+    advice: "A unit that the boot depends on failed, most often a mount in /etc/fstab that does not exist in this machine: take it out of the Dockerfile, or give it nofail there.",
+    ...EMERGENCY,
     recorded: []
   },
   {
@@ -1593,6 +1621,11 @@ function causeOf(line, facts, isFinished) {
     ({ patterns, prompts, given }) => (isFinished && matches(patterns) || matches(prompts)) && (given === void 0 || given(facts))
   ) ?? null;
 }
+function causeNamed(id) {
+  const cause = CAUSES.find((each) => each.id === id);
+  if (cause === void 0) throw new Error(`There is no cause ${id}.`);
+  return cause;
+}
 var say = (words, facts) => typeof words === "string" ? words : words(facts);
 var reasonOf = ({ id, summary: summary2, advice: advice2 }, facts) => ({
   id,
@@ -1600,6 +1633,12 @@ var reasonOf = ({ id, summary: summary2, advice: advice2 }, facts) => ({
   advice: say(advice2, facts)
 });
 function timeoutReason(phase, facts, spoke, { sign, within: within2 }) {
+  if (phase === "loader" && facts.loading === null) {
+    return {
+      ...reasonOf(causeNamed("loader-broken"), facts),
+      summary: `The boot loader started, and loaded nothing within ${within2}.`
+    };
+  }
   if (!spoke || phase === "firmware" || phase === "loader") {
     return {
       id: "silent-console",
@@ -1607,6 +1646,8 @@ function timeoutReason(phase, facts, spoke, { sign, within: within2 }) {
       advice: "The kernel may log elsewhere: leave serial-console true and console= out of kernel-args. A kernel that stops before it can speak may lack a feature of the processor or memory: raise memory."
     };
   }
+  if (phase === "kernel" && facts.awaitedRoot !== null) return reasonOf(causeNamed("no-root"), facts);
+  if (phase === "initrd" && facts.initrdTrouble !== null) return reasonOf(causeNamed("initrd-corrupt"), facts);
   const summary2 = `No ${sign} appeared on the serial console within ${within2}`;
   if (facts.isUp) return { ...gettyMissing(sign), summary: `${summary2}, although the system is up.` };
   const late = "If the system was still starting, raise boot-timeout.";
@@ -1743,8 +1784,12 @@ var Strands = class {
 
 // src/boot-check/facts.ts
 var NO_FACTS = {
+  loading: null,
+  awaitedRoot: null,
   commandLine: null,
   root: null,
+  unmounted: null,
+  filesystemTrouble: null,
   disks: [],
   init: null,
   initEnd: null,
@@ -1774,7 +1819,8 @@ var withDisks = (facts, ...names) => ({
   disks: [.../* @__PURE__ */ new Set([...facts.disks, ...names])]
 });
 var withUnit = ({ failedUnits }, name, how) => failedUnits.some((unit2) => unit2.name === name) ? {} : { failedUnits: [...failedUnits, { name, how }] };
-var unitIn = (words) => /^(\S+\.(?:service|mount|device|target|swap|socket|timer|path))(?: - .*)?\.?$/.exec(words)?.[1] ?? words.replace(/[….]+$/, "");
+var unitIn = (words) => /^(\S+\.(?:service|mount|device|target|swap|socket|timer|path))(?: - .*)?\.?$/.exec(words)?.[1] ?? // A long name loses its middle, and with it half of what colours it.
+words.replace(/^[\d;]*(?=…)|\.+$|…$/g, "");
 var partitionsOf = (disk, names) => names.split(" ").filter((name) => name !== "").map((name) => name.startsWith("p") ? disk + name : name);
 var withNameOfLast = (facts, name) => {
   const last = facts.failedUnits.at(-1);
@@ -1782,6 +1828,9 @@ var withNameOfLast = (facts, name) => {
   return last === void 0 ? {} : { failedUnits: others.failedUnits, ...withUnit(others, name, last.how) };
 };
 var SIGNS = [
+  // On the display and the serial port that the firmware shows it on too, it stands twice.
+  [/^Loading (\S+?)\.{2,}(?=Loading |\s|failed|ok|$)/, (_, loading = "") => ({ loading })],
+  [/Waiting for root device (\S+?)\.\.\./, (_, awaitedRoot = "") => ({ awaitedRoot, root: awaitedRoot })],
   [
     /Command line: (.*)/,
     ({ root }, commandLine = "") => ({
@@ -1794,6 +1843,14 @@ var SIGNS = [
   [
     /\] {1,3}([svx]d[a-z]+|nvme\d+n\d+|mmcblk\d+):((?: p?\w+)*)$/,
     (facts, disk = "", names = "") => withDisks(facts, disk, ...partitionsOf(disk, names))
+  ],
+  [
+    /(?:Failed to mount |mount: mounting )(\/dev\/\S+) (?:as root|on \/root|on \/sysroot)/,
+    (_, unmounted = "") => ({ unmounted })
+  ],
+  [
+    /\] ((?:EXT[234]-fs|XFS|BTRFS|SQUASHFS)(?: error| \()(?!.*(?:mounted filesystem|re-mounted|Mounting|Ending clean|using )).*)/,
+    (_, filesystemTrouble = "") => ({ filesystemTrouble })
   ],
   // What a kernel lists that cannot mount its root.
   [/\] [\da-f]{4} +\d+ ([a-z]+\w*)/, (facts, disk = "") => withDisks(facts, disk)],
@@ -1925,6 +1982,15 @@ var RESETS = 2;
 var GETTY_GRACE = 30;
 var QUOTED_BEFORE = 16;
 var QUOTED_AFTER = 4;
+function splitAfterNewlines(chunk2) {
+  const pieces = [];
+  let from = 0;
+  for (let end = chunk2.indexOf(10); end >= 0; end = chunk2.indexOf(10, from)) {
+    pieces.push(chunk2.subarray(from, end + 1));
+    from = end + 1;
+  }
+  return from < chunk2.length ? [...pieces, chunk2.subarray(from)] : pieces;
+}
 var Judge = class {
   constructor(options) {
     this.options = options;
@@ -1950,12 +2016,7 @@ var Judge = class {
   hear(chunk2, at) {
     this.tick(at);
     this.#lastSound = at;
-    const lines = this.#lines.write(chunk2);
-    for (const line of lines) this.#see(line, true, at);
-    for (const line of this.#strands.write(chunk2)) this.#weigh(line, true, at);
-    this.#see(this.#lines.partial, false, at);
-    this.#weigh(this.#strands.partial, false, at);
-    return lines;
+    return splitAfterNewlines(chunk2).flatMap((piece) => this.#hearLine(piece, at));
   }
   /** @param at seconds since power-on */
   notice(event, at) {
@@ -2023,28 +2084,43 @@ var Judge = class {
     const { successPattern } = this.options;
     return successPattern === null ? "login prompt" : `line that matches ${successPattern}`;
   }
-  #see(line, isFinished, at) {
-    if (line.trim() === "") return;
-    if (this.#isTold) {
-      this.#weigh(line, isFinished, at);
-      if (isFinished && line !== this.#recent.at(-1) && this.#after.length < QUOTED_AFTER)
-        this.#after.push(line);
-      return;
+  /** @param piece that holds one end of a line at most, at its own end */
+  #hearLine(piece, at) {
+    const wasTold = this.#isTold;
+    const strands = this.#strands.write(piece);
+    for (const line of strands) {
+      this.#learn(line, at);
+      this.#weigh(line, true, at);
     }
-    this.#weigh(line, isFinished, at);
-    if (!isFinished && !this.#isTold) return;
-    this.#recent.push(line);
-    if (this.#recent.length > QUOTED_BEFORE) this.#recent.shift();
+    this.#weigh(this.#strands.partial, false, at);
+    const lines = this.#lines.write(piece);
+    for (const line of lines) {
+      if (strands.length === 0) this.#learn(line, at);
+      this.#weigh(line, true, at);
+      this.#quote(line, wasTold);
+    }
+    const { partial } = this.#lines;
+    this.#weigh(partial, false, at);
+    if (this.#isTold && !wasTold && lines.length === 0) this.#quote(partial, false);
+    return lines;
+  }
+  #quote(line, wasTold) {
+    if (line.trim() === "") return;
+    if (!wasTold) {
+      this.#recent.push(line);
+      if (this.#recent.length > QUOTED_BEFORE) this.#recent.shift();
+    } else if (line !== this.#recent.at(-1) && this.#after.length < QUOTED_AFTER) this.#after.push(line);
+  }
+  /** Notes what a finished line tells that is no verdict by itself. */
+  #learn(line, at) {
+    if (this.#verdict !== null) return;
+    this.#facts = readFacts(this.#facts, line);
+    this.#clock.hear(line, at);
+    if (this.#facts.isUp) this.#upSince ??= at;
   }
   /** Says what follows from a line. */
   #weigh(line, isFinished, at) {
-    if (this.#verdict !== null || line.trim() === "") return;
-    if (isFinished) {
-      this.#facts = readFacts(this.#facts, line);
-      this.#clock.hear(line, at);
-      if (this.#facts.isUp) this.#upSince ??= at;
-    }
-    if (this.#isTold) return;
+    if (this.#verdict !== null || this.#isTold || line.trim() === "") return;
     if (this.#pending === null && isSuccess(line, this.options.successPattern)) {
       this.#verdict = { at, outcome: "success", line };
       this.#isTold = true;
@@ -4534,9 +4610,9 @@ var Reader = class {
   }
   oneOf(name, allowed, fallback) {
     const value = this.text(name);
-    const found2 = allowed.find((candidate) => candidate === value);
-    if (found2 === void 0) this.wrong(name, value, `it has to be one of ${allowed.join(", ")}.`);
-    return found2 ?? fallback;
+    const found = allowed.find((candidate) => candidate === value);
+    if (found === void 0) this.wrong(name, value, `it has to be one of ${allowed.join(", ")}.`);
+    return found ?? fallback;
   }
   integer(name, from, to, what) {
     const value = this.text(name);
@@ -4872,10 +4948,10 @@ var LARGEST_SCRIPT = MIB;
 function readScripts(read) {
   const inline = read.text("test-script");
   const paths = read.list("test-scripts").flatMap((pattern) => {
-    const found2 = globSync(pattern).filter(isFile).sort();
-    if (found2.length === 0)
+    const found = globSync(pattern).filter(isFile).sort();
+    if (found.length === 0)
       read.wrong("test-scripts", pattern, `it matches no file (looked in ${process.cwd()}).`);
-    return found2;
+    return found;
   });
   const files = [...new Set(paths)].flatMap((path) => {
     if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) <= LARGEST_SCRIPT)
@@ -5005,8 +5081,8 @@ async function makeFormats(host, disk, formats, baseName, workDir) {
   } finally {
     await Promise.allSettled(beside);
   }
-  const wanted2 = /* @__PURE__ */ new Set([disk, ...made.map((file) => file.path)]);
-  for (const path of containers.values()) if (!wanted2.has(path)) rmSync5(path);
+  const wanted = /* @__PURE__ */ new Set([disk, ...made.map((file) => file.path)]);
+  for (const path of containers.values()) if (!wanted.has(path)) rmSync5(path);
   return Promise.all(made.map(async (file) => ({ ...file, sha256: await file.sha256 })));
 }
 async function convert(host, container, from, to) {
@@ -5351,7 +5427,7 @@ function busyboxInittab(present, { getty, baud, serialConsole, openrc, exists })
   };
   const kept = (present ?? "").split("\n").filter((line) => !isDead(parseLine(line))).join("\n");
   const lines = readInittab(kept);
-  const has = (wanted2) => lines.some(({ action }) => action === wanted2);
+  const has = (wanted) => lines.some(({ action }) => action === wanted);
   const added = [];
   if (!has("sysinit")) {
     const script = present === null && exists("/etc/init.d/rcS") ? ["::sysinit:/etc/init.d/rcS"] : [];
@@ -5516,13 +5592,13 @@ function planInittab(draft, { init, serialConsole }) {
   const present = draft.text("etc/inittab");
   const options = { getty, baud: BAUD, serialConsole, openrc: findProgram(draft, "openrc") };
   const exists = (path) => draft.kind(path.slice(1)) !== null;
-  const wanted2 = isBusybox2 ? busyboxInittab(present, { ...options, exists }) : (
+  const wanted = isBusybox2 ? busyboxInittab(present, { ...options, exists }) : (
     // Without one of its own, sysvinit has no script to run either: there is nothing to add a prompt to.
     present === null ? null : sysvInittab(present, options)
   );
-  if (wanted2 === null || wanted2 === present) return;
-  draft.write("etc/inittab", wanted2);
-  if (readInittab(wanted2).some(({ process: process2 }) => process2 === `/${BOOT_SCRIPT.path}`))
+  if (wanted === null || wanted === present) return;
+  draft.write("etc/inittab", wanted);
+  if (readInittab(wanted).some(({ process: process2 }) => process2 === `/${BOOT_SCRIPT.path}`))
     draft.write(BOOT_SCRIPT.path, BOOT_SCRIPT.content, { mode: 493 });
 }
 function planOpenrcInit(draft, { serialConsole }) {
@@ -5754,7 +5830,7 @@ var makeFolder = ({ path, mode, uid, gid }) => {
   return `[ -d ${word} ] || { mkdir -p ${word} && chown ${uid}:${gid} ${word} && chmod ${mode.toString(8)} ${word}; }`;
 };
 var VOLATILE = /^(run|tmp|dev\/shm)(\/|$)/;
-function volatileFolders(index, wanted2) {
+function volatileFolders(index, wanted) {
   const folders = /* @__PURE__ */ new Map();
   const add = (path) => {
     const { mode, uid, gid } = index.entry(path) ?? { mode: 493, uid: 0, gid: 0 };
@@ -5769,7 +5845,7 @@ function volatileFolders(index, wanted2) {
     }
   };
   if (index.entry("run")?.kind === "d") walk("run");
-  for (const path of wanted2.map((path2) => index.resolve(path2) ?? path2)) {
+  for (const path of wanted.map((path2) => index.resolve(path2) ?? path2)) {
     if (VOLATILE.test(path) && path.includes("/") && !folders.has(path)) add(path);
   }
   return [...folders.values()];
@@ -6041,11 +6117,11 @@ function planEntrypoint(draft, facts) {
   const { index } = draft;
   const process2 = dockerProcess(service, utf8(draft.text("etc/passwd")), utf8(draft.text("etc/group")));
   checkProgram(draft, facts, process2);
-  const wanted2 = [process2.workingDir, ...service.volumes].map((path) => posix2.resolve("/", path).slice(1)).filter((path) => path !== "");
-  for (const path of wanted2) if (draft.kind(path) === null) draft.folder(path);
+  const wanted = [process2.workingDir, ...service.volumes].map((path) => posix2.resolve("/", path).slice(1)).filter((path) => path !== "");
+  for (const path of wanted) if (draft.kind(path) === null) draft.folder(path);
   const ports = service.exposedPorts.map((port) => Number.parseInt(port, 10)).filter((port) => port > 0);
   const lowestPort = ports.length > 0 ? Math.min(...ports) : null;
-  const text = entrypointScript(index, process2, volatileFolders(index, wanted2), lowestPort);
+  const text = entrypointScript(index, process2, volatileFolders(index, wanted), lowestPort);
   draft.write(ENTRYPOINT, Buffer.from(text), { mode: 448, uid: 0, gid: 0 });
   planSupervision(draft, facts, process2.stopSignal);
 }
@@ -6885,10 +6961,10 @@ function addEntry(text, entry) {
 `;
 }
 function changeEntry(text, name, change) {
-  const found2 = entries(text).find(({ fields: [first] }) => first === name);
-  if (found2 === void 0) return text;
+  const found = entries(text).find(({ fields: [first] }) => first === name);
+  if (found === void 0) return text;
   const lines = text.split("\n");
-  lines[found2.line] = `${change(found2.fields).join(":")}${found2.end}`;
+  lines[found.line] = `${change(found.fields).join(":")}${found.end}`;
   return lines.join("\n");
 }
 function addMember(text, group, user) {
@@ -7413,13 +7489,13 @@ function findKernels(index) {
   const add = (path, version, initrds) => {
     const real = fileAt(index, path);
     if (real === null || kernels.has(real)) return;
-    const initrd = initrds.map((candidate) => fileAt(index, candidate)).find((found2) => found2 !== null) ?? null;
+    const initrd = initrds.map((candidate) => fileAt(index, candidate)).find((found) => found !== null) ?? null;
     kernels.set(real, { path: real, version: fullVersion(index, version), initrd });
   };
   const bootNames = index.list("boot");
   const isLink = (name) => index.entry(index.resolve(`boot/${name}`, "keep") ?? "")?.kind === "l";
   for (const name of [...bootNames].sort((a, b) => Number(isLink(a)) - Number(isLink(b)))) {
-    const version = NOT_A_KERNEL.test(name) ? void 0 : KERNEL_NAMES.map((shape) => shape.exec(name)?.[1]).find((found2) => found2 !== void 0);
+    const version = NOT_A_KERNEL.test(name) ? void 0 : KERNEL_NAMES.map((shape) => shape.exec(name)?.[1]).find((found) => found !== void 0);
     if (version === void 0) continue;
     const suffix = versionOfTarget(index, `boot/${name}`, version);
     add(
@@ -7517,10 +7593,10 @@ async function surveySystem(container, image, wishes) {
   const lacks = [];
   const [newest] = kernels;
   if (newest === void 0) {
-    const found2 = index.list("boot");
+    const found = index.list("boot");
     lacks.push({
       part: "kernel",
-      why: `No kernel in the image: looked for ${KERNEL_PLACES.join(", ")}; ${found2.length > 0 ? `/boot holds ${found2.slice(0, 10).join(", ")}` : "/boot is empty or absent"}.`
+      why: `No kernel in the image: looked for ${KERNEL_PLACES.join(", ")}; ${found.length > 0 ? `/boot holds ${found.slice(0, 10).join(", ")}` : "/boot is empty or absent"}.`
     });
   } else if (newest.initrd === null) {
     const missing = missingForRoot(await readDrivers(container, newest), wishes.filesystem);
@@ -7577,10 +7653,10 @@ function planAddition(survey, wishes, onBuild) {
     if (essential.length === 0) return null;
     return refuse2(advice(survey, "set install-system to auto, or "));
   }
-  const wanted2 = wishes.installSystem === "auto" ? lacks : [...ESSENTIAL, "network", "login"].map(
+  const wanted = wishes.installSystem === "auto" ? lacks : [...ESSENTIAL, "network", "login"].map(
     (part) => lacks.find((lack) => lack.part === part) ?? { part, why: 'Input install-system is "always".' }
   );
-  if (wanted2.length === 0) return null;
+  if (wanted.length === 0) return null;
   if (family === null || !survey.hasManager || onBuild) {
     if (essential.length === 0 && wishes.installSystem === "auto") return null;
     if (onBuild)
@@ -7596,7 +7672,7 @@ function planAddition(survey, wishes, onBuild) {
     kernel: wishes.kernel,
     init: survey.init?.system ?? family.init
   };
-  const parts = wanted2.map(({ part, why }) => ({ part, why, packages: packagesFor(family, part, at) }));
+  const parts = wanted.map(({ part, why }) => ({ part, why, packages: packagesFor(family, part, at) }));
   const packages = [...new Set(parts.flatMap((part) => part.packages))];
   const brings = (part) => parts.some((planned) => planned.part === part);
   return {

@@ -1,5 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { parse } from 'yaml'
+import { CAUSES } from '../../src/boot-check/causes.ts'
+
+const EVENTS = ['reboot-loop', 'shutdown']
 
 type Step = { uses?: string; with?: Record<string, unknown> }
 type Workflow = { on: unknown; jobs: Record<string, { steps?: Step[] }> }
@@ -51,6 +54,13 @@ describe('the tables in README.md', () => {
   test('list every output of action.yml, and no other', () => {
     const documented = tableUnder('Outputs').map(([name]) => unquote(name))
     expect(documented.sort()).toEqual(Object.keys(action.outputs).sort())
+  })
+
+  test('list every cause of a failed boot, and no other', () => {
+    const documented = tableUnder('What the boot check says').map(([id]) => unquote(id))
+    // What time alone tells has no entry among the causes.
+    const known = [...CAUSES.map(({ id }) => id), ...EVENTS, 'getty-missing', 'silent-console', 'timeout']
+    expect(documented.sort()).toEqual([...new Set(known)].sort())
   })
 
   test('say something of each input and output', () => {

@@ -37,7 +37,12 @@ test.each([
   'login: '
 ])('%j is success at once, without a newline too', line => {
   for (const isFinished of [true, false])
-    expect(judge(['x', line], {}, isFinished).verdict).toEqual({ at: 0.1, outcome: 'success', line })
+    expect(judge(['x', line], {}, isFinished).verdict).toEqual({
+      at: 0.1,
+      outcome: 'success',
+      // Without what the kernel put behind it.
+      line: line.replace(/\[.*/, '')
+    })
 })
 
 test.each([
@@ -95,6 +100,13 @@ test('every cause says what happened and what to change', () => {
 })
 
 describe('what a reason tells of the machine', () => {
+  test('the file that the loader could not load, which stands there twice', () => {
+    const { id, summary } = reasonOf(
+      judge(['Loading /boot/vmlinuz...Loading /boot/vmlinuz...  failed:failed:  No such file or directory'])
+    )
+    expect([id, summary]).toEqual(['kernel-not-loaded', 'The boot loader could not load /boot/vmlinuz.'])
+  })
+
   test('the root that was asked for, and the disks that there are', () => {
     const { summary, advice } = reasonOf(
       judge([
@@ -140,7 +152,7 @@ describe('what a reason tells of the machine', () => {
         'You are in emergency mode. After logging in, type "journalctl -xb"'
       ])
     )
-    expect(summary).toContain('because of dev-vdz1.device (timed out).')
+    expect(summary).toContain('because of dev-vdz1.device (timed out), data.mount (needs another).')
   })
 
   test('a unit that is named in the line after', () => {

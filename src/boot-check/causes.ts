@@ -32,6 +32,7 @@ const UNMOUNTED_ROOT: readonly RegExp[] = [
   /VFS: Unable to mount root/,
   /VFS: Cannot open root device/,
   /ALERT!.*does not exist/,
+  /Failed to mount \S+ as root file system/,
   /mount: mounting .* on \/(?:root|sysroot) failed/i,
   /Mounting .* on .*sysroot failed/i,
   /(?:dracut|Warning: ).*(?:Could not boot|\/dev\/\S+ does not exist)/
@@ -44,12 +45,30 @@ const NO_INIT: readonly RegExp[] = [
   /Target filesystem doesn't have requested/
 ]
 
-const wanted = ({ root }: Facts): string => (root === null ? '' : ` It was asked for ${root.slice(0, 200)}`)
+/** What the root filesystem is looked for at, and what there is. */
+function describeRoot({ root, unmounted, disks, filesystemTrouble }: Facts): string {
+  const tried = [
+    ...(root === null ? [] : [`was asked for ${root.slice(0, 200)}`]),
+    ...(unmounted === null || unmounted === root ? [] : [`tried ${unmounted}`])
+  ].join(' and ')
+  const found = `kernel found ${disks.length === 0 ? 'no disk' : disks.slice(0, 12).join(', ')}.`
+  const said = unmounted === null || filesystemTrouble === null ? '' : ` It says "${filesystemTrouble}".`
+  return (tried === '' ? ` The ${found}` : ` It ${tried}; the ${found}`) + said
+}
 
-/** What the kernel found, as the second half of a sentence. */
-const found = ({ disks, root }: Facts): string => {
-  const lead = root === null ? ' The kernel' : '; the kernel'
-  return disks.length === 0 ? `${lead} found no disk.` : `${lead} found ${disks.slice(0, 12).join(', ')}.`
+/** @returns what to change when there is no root filesystem */
+function adviseRoot({ disks, unmounted }: Facts): string {
+  if (disks.length === 0)
+    return (
+      "The kernel or the initrd lacks a driver for the machine's disk (Debian's cloud kernel has virtio and NVMe but no SATA): " +
+      'choose another disk-bus, or set kernel: generic, or have the initrd include the driver.'
+    )
+  if (unmounted !== null)
+    return (
+      'The device is there, but not with a filesystem that this kernel mounts: leave rootfstype= out of kernel-args, and filesystem at ext4, ' +
+      'or install a newer kernel in the Dockerfile.'
+    )
+  return 'The disk is there, and root= or rootfstype= does not fit it: leave both out of kernel-args, and the root filesystem out of what the image changes about its initrd.'
 }
 
 const list = (units: readonly FailedUnit[]): string =>
@@ -58,16 +77,18 @@ const list = (units: readonly FailedUnit[]): string =>
     .map(({ name, how }) => `${name} (${how})`)
     .join(', ')
 
-/** The units that failed by themselves; if none did, those that a boot stops for. */
-const culprits = ({ failedUnits }: Facts): readonly FailedUnit[] => {
-  const own = failedUnits.filter(({ how }) => how !== 'needs another')
-  return own.length > 0 ? own : failedUnits
-}
+/** The units that failed by themselves, and the mounts that lack another; what follows from these is no reason. */
+const culprits = ({ failedUnits }: Facts): readonly FailedUnit[] =>
+  failedUnits.filter(({ name, how }) => how !== 'needs another' || /\.mount$|^\//.test(name))
 
-const commandLineAsksForRescue = ({ commandLine }: Facts): boolean =>
-  /(?:^| )(?:systemd\.unit=(?:rescue|emergency)\.target|single|rescue|emergency|1|s|S)(?: |$)/.test(
-    commandLine ?? ''
-  )
+/** How systemd's emergency and rescue mode are known. */
+const EMERGENCY = {
+  patterns: [
+    /You are in (?:emergency|rescue) mode/,
+    /Cannot open access to console, the root account is locked/
+  ],
+  prompts: [/^Press Enter for (?:maintenance|emergency)/, /^Give root password for maintenance/]
+} as const
 
 const SELINUX_LOCKOUT = {
   id: 'selinux-lockout',
@@ -97,17 +118,25 @@ export const CAUSES: readonly Cause[] = [
     advice:
       'Files in /boot/extlinux were changed after extlinux was installed, or the filesystem has features that it cannot read: ' +
       'leave /boot/extlinux out of the image and filesystem at ext4.',
-    patterns: [/Failed to load ldlinux/, /No DEFAULT or UI configuration/i, /Failed to load COM32 file/],
+    patterns: [
+      /Failed to load ldlinux/,
+      /No DEFAULT or UI configuration/i,
+      /Failed to load COM32 file/,
+      /WARNING: No configuration file found/
+    ],
     prompts: [/^Boot error/, /No DEFAULT or UI configuration directive found!/],
     recorded: []
   },
   {
     id: 'kernel-not-loaded',
-    summary: 'The boot loader could not load the kernel or its initrd.',
+    summary: ({ loading }) =>
+      loading === null
+        ? 'The boot loader could not load the kernel or its initrd.'
+        : `The boot loader could not load ${loading}.`,
     advice:
-      'Look at the file named above in the image: it is missing, no Linux kernel for x86, or larger than memory; for the last, raise memory.',
+      'Look at that file in the image: it is missing, no Linux kernel for x86, or larger than memory; for the last, raise memory.',
     patterns: [
-      /Loading .*\.\.\. ?failed/,
+      /^Loading .*\.\. *failed:/,
       /Could not find kernel image/,
       /Could not find ramdisk image/,
       /Invalid or corrupt kernel image/,
@@ -156,13 +185,8 @@ export const CAUSES: readonly Cause[] = [
   },
   {
     id: 'no-root',
-    summary: facts =>
-      `The kernel or its initrd could not mount the root filesystem.${wanted(facts)}${found(facts)}`,
-    advice: ({ disks }) =>
-      disks.length === 0
-        ? "The kernel or the initrd lacks a driver for the machine's disk (Debian's cloud kernel has virtio and NVMe but no SATA): " +
-          'choose another disk-bus, or set kernel: generic, or have the initrd include the driver.'
-        : 'The disk is there, and root= or rootfstype= does not fit it: leave both out of kernel-args, and the root filesystem out of what the image changes about its initrd.',
+    summary: facts => `The kernel or its initrd could not mount the root filesystem.${describeRoot(facts)}`,
+    advice: adviseRoot,
     patterns: UNMOUNTED_ROOT,
     recorded: []
   },
@@ -209,20 +233,26 @@ export const CAUSES: readonly Cause[] = [
     recorded: []
   },
   {
+    id: 'rescue',
+    summary: "The system went into systemd's emergency or rescue mode, as its kernel command line asks for.",
+    advice: 'Leave that out of kernel-args.',
+    ...EMERGENCY,
+    given: ({ commandLine }) =>
+      /(?:^| )(?:systemd\.unit=(?:rescue|emergency)\.target|single|rescue|emergency|[1sS])(?: |$)/.test(
+        commandLine ?? ''
+      ),
+    recorded: []
+  },
+  {
     id: 'emergency-mode',
-    summary: facts =>
-      commandLineAsksForRescue(facts)
-        ? "The system went into systemd's emergency or rescue mode, as its kernel command line asks for."
-        : `The system went into systemd's emergency or rescue mode${culprits(facts).length > 0 ? ` because of ${list(culprits(facts))}` : ''}.`,
-    advice: facts =>
-      commandLineAsksForRescue(facts)
-        ? 'Leave it out of kernel-args.'
-        : 'A unit that the boot depends on failed, most often a mount in /etc/fstab that does not exist in this machine: take it out of the Dockerfile, or give it nofail there.',
-    patterns: [
-      /You are in (?:emergency|rescue) mode/,
-      /Cannot open access to console, the root account is locked/
-    ],
-    prompts: [/^Press Enter for (?:maintenance|emergency)/, /^Give root password for maintenance/],
+    summary: facts => {
+      const units = culprits(facts)
+      const why = units.length > 0 ? ` because of ${list(units)}` : ''
+      return `The system went into systemd's emergency or rescue mode${why}.`
+    },
+    advice:
+      'A unit that the boot depends on failed, most often a mount in /etc/fstab that does not exist in this machine: take it out of the Dockerfile, or give it nofail there.',
+    ...EMERGENCY,
     recorded: []
   },
   {
@@ -275,6 +305,12 @@ export function causeOf(line: string, facts: Facts, isFinished: boolean): Cause 
   )
 }
 
+function causeNamed(id: string): Cause {
+  const cause = CAUSES.find(each => each.id === id)
+  if (cause === undefined) throw new Error(`There is no cause ${id}.`)
+  return cause
+}
+
 const say = (words: Words, facts: Facts): string => (typeof words === 'string' ? words : words(facts))
 
 /** The cause in the words of an annotation. */
@@ -299,6 +335,12 @@ export function timeoutReason(
   spoke: boolean,
   { sign, within }: Limit
 ): Reason {
+  if (phase === 'loader' && facts.loading === null) {
+    return {
+      ...reasonOf(causeNamed('loader-broken'), facts),
+      summary: `The boot loader started, and loaded nothing within ${within}.`
+    }
+  }
   if (!spoke || phase === 'firmware' || phase === 'loader') {
     return {
       id: 'silent-console',
@@ -308,6 +350,8 @@ export function timeoutReason(
         'lack a feature of the processor or memory: raise memory.'
     }
   }
+  if (phase === 'kernel' && facts.awaitedRoot !== null) return reasonOf(causeNamed('no-root'), facts)
+  if (phase === 'initrd' && facts.initrdTrouble !== null) return reasonOf(causeNamed('initrd-corrupt'), facts)
   const summary = `No ${sign} appeared on the serial console within ${within}`
   if (facts.isUp) return { ...gettyMissing(sign), summary: `${summary}, although the system is up.` }
   const late = 'If the system was still starting, raise boot-timeout.'

@@ -7,10 +7,18 @@ export type FailedUnit = Readonly<{
 
 /** What a console has told of a boot so far that no verdict follows from by itself; null for what it has not. */
 export type Facts = Readonly<{
+  /** The file that the boot loader loaded last. */
+  loading: string | null
+  /** The root device that the kernel waits for without end. */
+  awaitedRoot: string | null
   /** The kernel's command line. */
   commandLine: string | null
   /** The root filesystem that was asked for, such as `UUID=…` or `/dev/sda1`. */
   root: string | null
+  /** The device that could not be mounted as the root filesystem. */
+  unmounted: string | null
+  /** What the kernel said last of a filesystem that it does not mount. */
+  filesystemTrouble: string | null
   /** Disks and partitions that the kernel found, such as `vda` and `vda1`. */
   disks: readonly string[]
   /** The init program that the kernel or the initrd tried last. */
@@ -37,8 +45,12 @@ export type Facts = Readonly<{
 }>
 
 export const NO_FACTS: Facts = {
+  loading: null,
+  awaitedRoot: null,
   commandLine: null,
   root: null,
+  unmounted: null,
+  filesystemTrouble: null,
   disks: [],
   init: null,
   initEnd: null,
@@ -84,7 +96,8 @@ const withUnit = ({ failedUnits }: Facts, name: string, how: FailedUnit['how']):
 /** systemd tells of a unit as `NAME - DESCRIPTION`, and before version 249 by the description alone. */
 const unitIn = (words: string): string =>
   /^(\S+\.(?:service|mount|device|target|swap|socket|timer|path))(?: - .*)?\.?$/.exec(words)?.[1] ??
-  words.replace(/[….]+$/, '')
+  // A long name loses its middle, and with it half of what colours it.
+  words.replace(/^[\d;]*(?=…)|\.+$|…$/g, '')
 
 /** NVMe's partitions are told as `p1`. */
 const partitionsOf = (disk: string, names: string): string[] =>
@@ -102,6 +115,9 @@ const withNameOfLast = (facts: Facts, name: string): News => {
 
 /** What finished lines tell. */
 const SIGNS: readonly (readonly [RegExp, (facts: Facts, ...found: string[]) => News])[] = [
+  // On the display and the serial port that the firmware shows it on too, it stands twice.
+  [/^Loading (\S+?)\.{2,}(?=Loading |\s|failed|ok|$)/, (_, loading = '') => ({ loading })],
+  [/Waiting for root device (\S+?)\.\.\./, (_, awaitedRoot = '') => ({ awaitedRoot, root: awaitedRoot })],
   [
     /Command line: (.*)/,
     ({ root }, commandLine = '') => ({
@@ -114,6 +130,14 @@ const SIGNS: readonly (readonly [RegExp, (facts: Facts, ...found: string[]) => N
   [
     /\] {1,3}([svx]d[a-z]+|nvme\d+n\d+|mmcblk\d+):((?: p?\w+)*)$/,
     (facts, disk = '', names = '') => withDisks(facts, disk, ...partitionsOf(disk, names))
+  ],
+  [
+    /(?:Failed to mount |mount: mounting )(\/dev\/\S+) (?:as root|on \/root|on \/sysroot)/,
+    (_, unmounted = '') => ({ unmounted })
+  ],
+  [
+    /\] ((?:EXT[234]-fs|XFS|BTRFS|SQUASHFS)(?: error| \()(?!.*(?:mounted filesystem|re-mounted|Mounting|Ending clean|using )).*)/,
+    (_, filesystemTrouble = '') => ({ filesystemTrouble })
   ],
   // What a kernel lists that cannot mount its root.
   [/\] [\da-f]{4} +\d+ ([a-z]+\w*)/, (facts, disk = '') => withDisks(facts, disk)],

@@ -49,6 +49,17 @@ const GETTY_GRACE = 30
 const QUOTED_BEFORE = 16
 const QUOTED_AFTER = 4
 
+/** Pieces of a chunk that end where its lines end. */
+function splitAfterNewlines(chunk: Buffer): Buffer[] {
+  const pieces: Buffer[] = []
+  let from = 0
+  for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
+    pieces.push(chunk.subarray(from, end + 1))
+    from = end + 1
+  }
+  return from < chunk.length ? [...pieces, chunk.subarray(from)] : pieces
+}
+
 /** A failure that stands unless the aftermath tells better. */
 type Pending = Readonly<{
   at: number
@@ -85,14 +96,7 @@ export class Judge {
   hear(chunk: Buffer, at: number): string[] {
     this.tick(at)
     this.#lastSound = at
-    const lines = this.#lines.write(chunk)
-    for (const line of lines) this.#see(line, true, at)
-    // What was cut apart may be what decides, but is nothing that stands on the console.
-    for (const line of this.#strands.write(chunk)) this.#weigh(line, true, at)
-    // A prompt has no newline: it never becomes a line.
-    this.#see(this.#lines.partial, false, at)
-    this.#weigh(this.#strands.partial, false, at)
-    return lines
+    return splitAfterNewlines(chunk).flatMap(piece => this.#hearLine(piece, at))
   }
 
   /** @param at seconds since power-on */
@@ -173,30 +177,49 @@ export class Judge {
     return successPattern === null ? 'login prompt' : `line that matches ${successPattern}`
   }
 
-  #see(line: string, isFinished: boolean, at: number): void {
-    if (line.trim() === '') return
-    if (this.#isTold) {
-      this.#weigh(line, isFinished, at)
-      // The line that decided while it was unfinished comes once more when it is finished.
-      if (isFinished && line !== this.#recent.at(-1) && this.#after.length < QUOTED_AFTER)
-        this.#after.push(line)
-      return
+  /** @param piece that holds one end of a line at most, at its own end */
+  #hearLine(piece: Buffer, at: number): string[] {
+    const wasTold = this.#isTold
+    // A line that the kernel has cut means what it means whole, not what its halves would mean.
+    const strands = this.#strands.write(piece)
+    for (const line of strands) {
+      this.#learn(line, at)
+      this.#weigh(line, true, at)
     }
-    this.#weigh(line, isFinished, at)
-    if (!isFinished && !this.#isTold) return
-    this.#recent.push(line)
-    if (this.#recent.length > QUOTED_BEFORE) this.#recent.shift()
+    this.#weigh(this.#strands.partial, false, at)
+    const lines = this.#lines.write(piece)
+    for (const line of lines) {
+      if (strands.length === 0) this.#learn(line, at)
+      this.#weigh(line, true, at)
+      this.#quote(line, wasTold)
+    }
+    // A prompt has no newline: it never becomes a line.
+    const { partial } = this.#lines
+    this.#weigh(partial, false, at)
+    if (this.#isTold && !wasTold && lines.length === 0) this.#quote(partial, false)
+    return lines
+  }
+
+  #quote(line: string, wasTold: boolean): void {
+    if (line.trim() === '') return
+    if (!wasTold) {
+      this.#recent.push(line)
+      if (this.#recent.length > QUOTED_BEFORE) this.#recent.shift()
+      // What decided while it was unfinished comes once more when it is finished.
+    } else if (line !== this.#recent.at(-1) && this.#after.length < QUOTED_AFTER) this.#after.push(line)
+  }
+
+  /** Notes what a finished line tells that is no verdict by itself. */
+  #learn(line: string, at: number): void {
+    if (this.#verdict !== null) return
+    this.#facts = readFacts(this.#facts, line)
+    this.#clock.hear(line, at)
+    if (this.#facts.isUp) this.#upSince ??= at
   }
 
   /** Says what follows from a line. */
   #weigh(line: string, isFinished: boolean, at: number): void {
-    if (this.#verdict !== null || line.trim() === '') return
-    if (isFinished) {
-      this.#facts = readFacts(this.#facts, line)
-      this.#clock.hear(line, at)
-      if (this.#facts.isUp) this.#upSince ??= at
-    }
-    if (this.#isTold) return
+    if (this.#verdict !== null || this.#isTold || line.trim() === '') return
     if (this.#pending === null && isSuccess(line, this.options.successPattern)) {
       this.#verdict = { at, outcome: 'success', line }
       this.#isTold = true
