@@ -5971,7 +5971,13 @@ ${TO_CONSOLE}exec /${ENTRYPOINT}
 `,
   finish: '#!/bin/sh\n# Starts again after a failure only.\n[ "$1" -ne 0 ] || printf d >supervise/control\n',
   "control/t": `#!/bin/sh
-read -r pid <supervise/pid && kill -${stopSignal} "$pid"
+# Ends it as \`docker stop\` does.
+read -r pid <supervise/pid && kill -${stopSignal} "$pid" || exit
+(
+  sleep 10
+  read -r now <supervise/pid
+  [ "$now" != "$pid" ] || kill -9 "$pid"
+) </dev/null >/dev/null 2>&1 &
 `
 });
 var BUSYBOX_INITTAB = `::sysinit:/etc/init.d/rcS

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -398,6 +398,33 @@ describe('what supervises it where the init does not', () => {
     expect(seen()).toBe('run\nquit\n')
     expect(await ended).toEqual([null, 'SIGTERM'])
     expect(readdirSync(folder).filter(name => name.endsWith('.pid'))).toEqual([])
+  })
+
+  test.each([
+    ['is killed under runit', true],
+    ['is left alone under runit if it is another by then', false]
+  ])('what does not end by its signal %s', async (_, same) => {
+    const path = 'etc/sv/docker-to-disk-entrypoint/control/t'
+    const text = plan({ stopSignal: 'SIGQUIT' }, { system: 'runit' }).text(path)
+    writeFileSync(join(folder, 't'), text.replace('sleep 10', 'sleep 1'), { mode: 0o755 })
+    const stubborn = spawn('sh', ['-c', 'trap "echo quit" QUIT; echo up; while :; do sleep 0.1; done'])
+    const ended = once(stubborn, 'exit')
+    let output = ''
+    stubborn.stdout.on('data', chunk => {
+      output += chunk
+    })
+    try {
+      while (output === '') await delay(50)
+      mkdirSync(join(folder, 'supervise'))
+      writeFileSync(join(folder, 'supervise/pid'), `${stubborn.pid}\n`)
+      execFileSync('./t', { cwd: folder })
+      // Empty while there is no process (runsv.c, update_status).
+      if (!same) writeFileSync(join(folder, 'supervise/pid'), '')
+      expect(await Promise.race([ended, delay(2500, 'alive')])).toEqual(same ? [null, 'SIGKILL'] : 'alive')
+      expect(output).toBe('up\nquit\n')
+    } finally {
+      stubborn.kill('SIGKILL')
+    }
   })
 })
 

@@ -137,11 +137,22 @@ stop() {
 }
 `
 
-/** runsv starts a service again whatever its exit code, so that \`finish\` has to stay it. */
+/**
+ * runsv starts a service again whatever its exit code, so that `finish` has to stay it. What does not end is killed by no one
+ * but `sv force-stop`; `control/t` cannot wait for that itself, as runsv reaps the process only after it.
+ */
 const runitScripts = (stopSignal: number): Readonly<Record<string, string>> => ({
   run: `#!/bin/sh\n${TO_CONSOLE}exec /${ENTRYPOINT}\n`,
   finish: '#!/bin/sh\n# Starts again after a failure only.\n[ "$1" -ne 0 ] || printf d >supervise/control\n',
-  'control/t': `#!/bin/sh\nread -r pid <supervise/pid && kill -${stopSignal} "$pid"\n`
+  'control/t': `#!/bin/sh
+# Ends it as \`docker stop\` does.
+read -r pid <supervise/pid && kill -${stopSignal} "$pid" || exit
+(
+  sleep 10
+  read -r now <supervise/pid
+  [ "$now" != "$pid" ] || kill -9 "$pid"
+) </dev/null >/dev/null 2>&1 &
+`
 })
 
 /** What BusyBox init does without an inittab (init/init.c, parse_inittab). */
