@@ -50,9 +50,12 @@ test.each(INITS)('%s: a login prompt, a network, a writable root; the process as
       formats: 'raw',
       'entrypoint-service': 'true',
       'upload-artifact': 'false',
-      'boot-test': 'false'
+      // Whichever init it is, scripts run beside it, and it shuts the machine down cleanly.
+      'test-script': 'echo "init is $(cat /proc/1/comm)"',
+      'check-persistence': 'true'
     }
   })
+  expect(run.rawLog).toMatch(new RegExp(`^test │ init is ${init === 'runit' ? 'runit' : 'init'}$`, 'm'))
   const contained = inDocker(init)
   expect(contained).toContain("served: it's %h $HOME by 65534 in /srv/a place, before: \n")
   const [environment = []] = environments(contained)
