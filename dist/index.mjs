@@ -1416,8 +1416,7 @@ var UNMOUNTED_ROOT = [
 var NO_INIT = [
   /Kernel panic - not syncing: (?:No working init found|Requested init)/,
   /can't execute '.*init'/i,
-  /No init found\. Try passing init=/,
-  /Target filesystem doesn't have requested/
+  /No init found\. Try passing init=/
 ];
 function describeRoot({ root, unmounted, disks, filesystemTrouble }) {
   const tried = [
@@ -1533,6 +1532,18 @@ var CAUSES = [
     summary: ({ init }) => `The kernel found no init program that it can start${init === null ? "" : `; it tried ${init} last`}.`,
     advice: "Install an init system in the Dockerfile (systemd-sysv on Debian and Ubuntu, openrc on Alpine), or look at init= in kernel-args.",
     patterns: NO_INIT,
+    recorded: []
+  },
+  {
+    id: "no-init",
+    summary: ({ initTrouble }) => `The initrd could not start init: ${initTrouble}.`,
+    advice: "Look at what that file is in the image: a program for x86-64, or a script whose interpreter is there, and so is all that it is linked to. Install an init system in the Dockerfile (systemd-sysv on Debian and Ubuntu, openrc on Alpine), or look at init= in kernel-args.",
+    // The initrd's last resort is a shell, which does not find itself on a terminal.
+    patterns: [
+      /Kernel panic - not syncing: Attempted to kill init/,
+      /can't access tty; job control turned off/
+    ],
+    given: ({ initTrouble }) => initTrouble !== null,
     recorded: []
   },
   {
@@ -1707,7 +1718,7 @@ var EVENTS = {
 // src/boot-check/console.ts
 import { StringDecoder as StringDecoder2 } from "node:string_decoder";
 var KEPT = 4096;
-var LINE_BREAK = /\u001b(?:\[[\d;]*[HJf]|c)/;
+var LINE_BREAK = /\u001b(?:c|\[[23]J|\[\d*(?:;0*1?)?[Hf])/;
 function visible(raw) {
   const line = raw.replace(/\r+$/, "");
   return stripTerminal(line.slice(line.lastIndexOf("\r") + 1));
@@ -1792,6 +1803,7 @@ var NO_FACTS = {
   filesystemTrouble: null,
   disks: [],
   init: null,
+  initTrouble: null,
   initEnd: null,
   oops: null,
   panic: null,
@@ -1855,6 +1867,7 @@ var SIGNS = [
   // What a kernel lists that cannot mount its root.
   [/\] [\da-f]{4} +\d+ ([a-z]+\w*)/, (facts, disk = "") => withDisks(facts, disk)],
   [/\bRun (?!\/init )(\S+) as init process/, (_, init = "") => ({ init })],
+  [/run-init: ((\S+): .+)/, (_, initTrouble = "", init = "") => ({ initTrouble, init })],
   [/Failed to execute (\S+) \(error/, (_, init = "") => ({ init })],
   [/Attempted to kill init! exitcode=0x([\da-f]+)/, (_, status = "") => ({ initEnd: describeEnd(status) })],
   [/Kernel panic - not syncing: (.*)/, ({ panic }, words = "") => ({ panic: panic ?? words })],
@@ -1881,7 +1894,7 @@ var SIGNS = [
   ],
   [/^See 'systemctl status ([^']+)' for details/, withNameOfLast],
   [
-    /(A (?:start|stop) job is running for .+?)(?: *\((?:\d|no limit).*)?$/,
+    /(A (?:start|stop) job is running for .+?|Job \S+\/(?:start|stop) running)(?: *\((?:\d|no limit).*)?$/,
     (_, waitingFor = "") => ({ waitingFor })
   ],
   [/avc: +denied/, () => ({ isDeniedBySelinux: true })],
@@ -1979,6 +1992,7 @@ var PhaseClock = class {
 // src/boot-check/verdict.ts
 var AFTERMATH = 0.4;
 var RESETS = 2;
+var RESET_ECHO = 0.5;
 var GETTY_GRACE = 30;
 var QUOTED_BEFORE = 16;
 var QUOTED_AFTER = 4;
@@ -2003,6 +2017,7 @@ var Judge = class {
   #facts = NO_FACTS;
   #clock = new PhaseClock();
   #resets = 0;
+  #lastReset = null;
   #lastSound = 0;
   #upSince = null;
   #pending = null;
@@ -2129,13 +2144,17 @@ var Judge = class {
     const cause = causeOf(line, this.#facts, isFinished);
     if (cause === null) return;
     this.#isTold = true;
-    this.#pending = { at, due: at + AFTERMATH, reason: () => reasonOf(cause, this.#facts) };
+    const reason = () => reasonOf(causeOf(line, this.#facts, isFinished) ?? cause, this.#facts);
+    this.#pending = { at, due: at + AFTERMATH, reason };
   }
   /** Something other than the console tells of a failure; the console may still tell why. */
   #suspect(reason, at) {
     this.#pending ??= { at, due: at + AFTERMATH, reason: () => reason };
   }
   #restart(at) {
+    const isEcho = this.#lastReset !== null && at - this.#lastReset < RESET_ECHO;
+    this.#lastReset = at;
+    if (isEcho) return;
     this.#resets++;
     if (this.#resets >= RESETS) {
       this.#suspect(EVENTS["reboot-loop"], at);

@@ -34,6 +34,13 @@ test('what begins anew on a cleared screen is a line of its own', () => {
   expect(console.write(Buffer.from('\u001bc\u001b[1;1HWelcome\r\n'))).toEqual(['debian login: ', 'Welcome'])
 })
 
+test('the firmware puts the cursor where it is', () => {
+  const console = new ConsoleLines()
+  expect(console.write(Buffer.from('Lo\u001b[05;02H\u001b[05;03Hading /boot/vmlinuz\r\n'))).toEqual([
+    'Loading /boot/vmlinuz'
+  ])
+})
+
 test('a progress bar of any length is its last state', () => {
   const console = new ConsoleLines()
   for (let i = 0; i <= 5000; i++) console.write(Buffer.from(`\rchecking ${i} of 5000`))

@@ -41,8 +41,7 @@ const UNMOUNTED_ROOT: readonly RegExp[] = [
 const NO_INIT: readonly RegExp[] = [
   /Kernel panic - not syncing: (?:No working init found|Requested init)/,
   /can't execute '.*init'/i,
-  /No init found\. Try passing init=/,
-  /Target filesystem doesn't have requested/
+  /No init found\. Try passing init=/
 ]
 
 /** What the root filesystem is looked for at, and what there is. */
@@ -197,6 +196,20 @@ export const CAUSES: readonly Cause[] = [
     advice:
       'Install an init system in the Dockerfile (systemd-sysv on Debian and Ubuntu, openrc on Alpine), or look at init= in kernel-args.',
     patterns: NO_INIT,
+    recorded: []
+  },
+  {
+    id: 'no-init',
+    summary: ({ initTrouble }) => `The initrd could not start init: ${initTrouble}.`,
+    advice:
+      'Look at what that file is in the image: a program for x86-64, or a script whose interpreter is there, and so is all that it is linked to. ' +
+      'Install an init system in the Dockerfile (systemd-sysv on Debian and Ubuntu, openrc on Alpine), or look at init= in kernel-args.',
+    // The initrd's last resort is a shell, which does not find itself on a terminal.
+    patterns: [
+      /Kernel panic - not syncing: Attempted to kill init/,
+      /can't access tty; job control turned off/
+    ],
+    given: ({ initTrouble }) => initTrouble !== null,
     recorded: []
   },
   {

@@ -4,8 +4,11 @@ import { stripTerminal } from '../text.ts'
 /** Characters of an unfinished line that are kept from its beginning, and as many from its end. */
 const KEPT = 4096
 
-/** What begins a new line besides a newline: the screen is cleared, the cursor put elsewhere, the terminal reset. */
-const LINE_BREAK = /\u001b(?:\[[\d;]*[HJf]|c)/
+/**
+ * What begins a new line besides a newline: the screen is cleared, the cursor put into the first column, the terminal reset. Into other
+ * columns the firmware puts it within a line.
+ */
+const LINE_BREAK = /\u001b(?:c|\[[23]J|\[\d*(?:;0*1?)?[Hf])/
 
 /** The line as it stands in the end: what a carriage return went back over is overwritten. */
 function visible(raw: string): string {

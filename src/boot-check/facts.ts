@@ -23,6 +23,8 @@ export type Facts = Readonly<{
   disks: readonly string[]
   /** The init program that the kernel or the initrd tried last. */
   init: string | null
+  /** Why the initrd could not start init, in its words. */
+  initTrouble: string | null
   /** How init ended, for people. */
   initEnd: string | null
   /** What the kernel said first when it got into trouble: the head of a stack trace. */
@@ -53,6 +55,7 @@ export const NO_FACTS: Facts = {
   filesystemTrouble: null,
   disks: [],
   init: null,
+  initTrouble: null,
   initEnd: null,
   oops: null,
   panic: null,
@@ -142,6 +145,7 @@ const SIGNS: readonly (readonly [RegExp, (facts: Facts, ...found: string[]) => N
   // What a kernel lists that cannot mount its root.
   [/\] [\da-f]{4} +\d+ ([a-z]+\w*)/, (facts, disk = '') => withDisks(facts, disk)],
   [/\bRun (?!\/init )(\S+) as init process/, (_, init = '') => ({ init })],
+  [/run-init: ((\S+): .+)/, (_, initTrouble = '', init = '') => ({ initTrouble, init })],
   [/Failed to execute (\S+) \(error/, (_, init = '') => ({ init })],
   [/Attempted to kill init! exitcode=0x([\da-f]+)/, (_, status = '') => ({ initEnd: describeEnd(status) })],
   [/Kernel panic - not syncing: (.*)/, ({ panic }, words = '') => ({ panic: panic ?? words })],
@@ -168,7 +172,7 @@ const SIGNS: readonly (readonly [RegExp, (facts: Facts, ...found: string[]) => N
   ],
   [/^See 'systemctl status ([^']+)' for details/, withNameOfLast],
   [
-    /(A (?:start|stop) job is running for .+?)(?: *\((?:\d|no limit).*)?$/,
+    /(A (?:start|stop) job is running for .+?|Job \S+\/(?:start|stop) running)(?: *\((?:\d|no limit).*)?$/,
     (_, waitingFor = '') => ({ waitingFor })
   ],
   [/avc: +denied/, () => ({ isDeniedBySelinux: true })],

@@ -42,6 +42,9 @@ const AFTERMATH = 0.4
 /** Resets at which a machine has failed. A system may reboot once to finish its own set-up. */
 const RESETS = 2
 
+/** Seconds in which further resets are the same: a kernel tries several ways, and each is told. */
+const RESET_ECHO = 0.5
+
 /** Seconds that a getty may take once init says that the system is up, and the console is silent. */
 const GETTY_GRACE = 30
 
@@ -80,6 +83,7 @@ export class Judge {
   #facts: Facts = NO_FACTS
   #clock = new PhaseClock()
   #resets = 0
+  #lastReset: number | null = null
   #lastSound = 0
   #upSince: number | null = null
   #pending: Pending | null = null
@@ -228,7 +232,9 @@ export class Judge {
     const cause = causeOf(line, this.#facts, isFinished)
     if (cause === null) return
     this.#isTold = true
-    this.#pending = { at, due: at + AFTERMATH, reason: () => reasonOf(cause, this.#facts) }
+    // What comes in the aftermath may make it another cause.
+    const reason = (): Reason => reasonOf(causeOf(line, this.#facts, isFinished) ?? cause, this.#facts)
+    this.#pending = { at, due: at + AFTERMATH, reason }
   }
 
   /** Something other than the console tells of a failure; the console may still tell why. */
@@ -237,6 +243,9 @@ export class Judge {
   }
 
   #restart(at: number): void {
+    const isEcho = this.#lastReset !== null && at - this.#lastReset < RESET_ECHO
+    this.#lastReset = at
+    if (isEcho) return
     this.#resets++
     if (this.#resets >= RESETS) {
       this.#suspect(EVENTS['reboot-loop'], at)
