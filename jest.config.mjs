@@ -12,6 +12,7 @@ const project = (name, testTimeout) => ({
 })
 
 export default {
+  testSequencer: '<rootDir>/__tests__/support/sequencer.mjs',
   projects: [
     project('unit', 5_000),
     project('host', 5 * MINUTE),

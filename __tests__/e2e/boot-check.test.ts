@@ -249,7 +249,8 @@ RUN printf '%s\\n' '[Service]' 'ExecStart=/bin/sh -c "echo its last words; exit 
         name: 'listed',
         formats: 'raw',
         'upload-artifact': 'false',
-        'test-script': 'cat /proc/1/comm'
+        'test-script': 'cat /proc/1/comm',
+        'check-persistence': 'true'
       }
     })
     expect(run.rawLog).toMatch(/^test │ systemd$/m)
