@@ -80,7 +80,7 @@ const list = (units: readonly FailedUnit[]): string =>
 const culprits = ({ failedUnits }: Facts): readonly FailedUnit[] =>
   failedUnits.filter(({ name, how }) => how !== 'needs another' || /\.mount$|^\//.test(name))
 
-/** How systemd's emergency and rescue mode are known. */
+/** How the emergency and rescue modes of systemd and SysV init are known. */
 const EMERGENCY = {
   patterns: [
     /You are in (?:emergency|rescue) mode/,
@@ -247,7 +247,7 @@ export const CAUSES: readonly Cause[] = [
   },
   {
     id: 'rescue',
-    summary: "The system went into systemd's emergency or rescue mode, as its kernel command line asks for.",
+    summary: 'The system went into emergency or rescue mode, as its kernel command line asks for.',
     advice: 'Leave that out of kernel-args.',
     ...EMERGENCY,
     given: ({ commandLine }) =>
@@ -261,10 +261,12 @@ export const CAUSES: readonly Cause[] = [
     summary: facts => {
       const units = culprits(facts)
       const why = units.length > 0 ? ` because of ${list(units)}` : ''
-      return `The system went into systemd's emergency or rescue mode${why}.`
+      const check =
+        facts.fsckTrouble === null ? '' : ` The check of a filesystem says "${facts.fsckTrouble}".`
+      return `The system went into emergency or rescue mode${why}.${check}`
     },
     advice:
-      'A unit that the boot depends on failed, most often a mount in /etc/fstab that does not exist in this machine: take it out of the Dockerfile, or give it nofail there.',
+      'Something that the boot depends on failed, most often a mount in /etc/fstab that does not exist in this machine: take it out of the Dockerfile, or give it nofail there.',
     ...EMERGENCY,
     recorded: []
   },
@@ -367,6 +369,8 @@ export function timeoutReason(
   if (phase === 'initrd' && facts.initrdTrouble !== null) return reasonOf(causeNamed('initrd-corrupt'), facts)
   const summary = `No ${sign} appeared on the serial console within ${within}`
   if (facts.isUp) return { ...gettyMissing(sign), summary: `${summary}, although the system is up.` }
+  if (facts.gettyTrouble !== null)
+    return { ...gettyMissing(sign), summary: `${summary}: init says "${facts.gettyTrouble}".` }
   const late = 'If the system was still starting, raise boot-timeout.'
   if (facts.waitingFor !== null) {
     return {

@@ -36,6 +36,10 @@ export type Facts = Readonly<{
   /** Whether the kernel ran out of memory, or could not unpack the initrd into what there is. */
   isShortOfMemory: boolean
   failedUnits: readonly FailedUnit[]
+  /** What a check of a filesystem ended with. */
+  fsckTrouble: string | null
+  /** Why init cannot keep a getty running. */
+  gettyTrouble: string | null
   /** What systemd waits for, such as `A start job is running for …`. */
   waitingFor: string | null
   /** Whether SELinux refuses what programs ask for. */
@@ -62,6 +66,8 @@ export const NO_FACTS: Facts = {
   initrdTrouble: null,
   isShortOfMemory: false,
   failedUnits: [],
+  fsckTrouble: null,
+  gettyTrouble: null,
   waitingFor: null,
   isDeniedBySelinux: false,
   isUp: false,
@@ -174,6 +180,11 @@ const SIGNS: readonly (readonly [RegExp, (facts: Facts, ...found: string[]) => N
   [
     /(A (?:start|stop) job is running for .+?|Job \S+\/(?:start|stop) running)(?: *\((?:\d|no limit).*)?$/,
     (_, waitingFor = '') => ({ waitingFor })
+  ],
+  [/\b(fsck(?:\.\w+)?: .+)$/, (_, fsckTrouble = '') => ({ fsckTrouble })],
+  [
+    /(can't run '\S*getty\S*'.*|Id "\S+" respawning too fast.*)$/,
+    (_, gettyTrouble = '') => ({ gettyTrouble })
   ],
   [/avc: +denied/, () => ({ isDeniedBySelinux: true })],
   [

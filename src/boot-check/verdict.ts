@@ -42,8 +42,9 @@ const AFTERMATH = 0.4
 /** Resets at which a machine has failed. A system may reboot once to finish its own set-up. */
 const RESETS = 2
 
-/** Seconds in which further resets are the same: a kernel tries several ways, and each is told. */
-const RESET_ECHO = 0.5
+/** Seconds in which further resets are the same, for a kernel tries several ways and each is told; longer while nothing is said. */
+const RESET_ECHO = 0.1
+const SILENT_RESET_ECHO = 0.5
 
 /** Seconds that a getty may take once init says that the system is up, and the console is silent. */
 const GETTY_GRACE = 30
@@ -83,7 +84,7 @@ export class Judge {
   #facts: Facts = NO_FACTS
   #clock = new PhaseClock()
   #resets = 0
-  #lastReset: number | null = null
+  #lastReset = Number.NEGATIVE_INFINITY
   #lastSound = 0
   #upSince: number | null = null
   #pending: Pending | null = null
@@ -243,9 +244,9 @@ export class Judge {
   }
 
   #restart(at: number): void {
-    const isEcho = this.#lastReset !== null && at - this.#lastReset < RESET_ECHO
+    const echo = this.#lastSound > this.#lastReset ? RESET_ECHO : SILENT_RESET_ECHO
+    if (at - this.#lastReset < echo) return
     this.#lastReset = at
-    if (isEcho) return
     this.#resets++
     if (this.#resets >= RESETS) {
       this.#suspect(EVENTS['reboot-loop'], at)
