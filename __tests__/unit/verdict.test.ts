@@ -228,7 +228,7 @@ describe('when time is over', () => {
     [
       ['[    0.000001] Linux version 6', '[    1.000000] Run /sbin/init as init process'],
       'timeout',
-      'No login prompt appeared on the serial console within boot-timeout (100 seconds); init was running.'
+      'No login prompt appeared on the serial console within boot-timeout (100 seconds); init was running. The last line is "[    1.000000] Run /sbin/init as init process".'
     ],
     [
       ['Welcome to Debian!', '[ *** ] A start job is running for x.service - X (9s / no limit)'],

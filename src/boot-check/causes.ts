@@ -1,5 +1,4 @@
 import type { Facts, FailedUnit } from './facts.ts'
-import type { PhaseName } from './phases.ts'
 
 /** Why a machine did not come up or did not stay up. */
 export type Reason = Readonly<{
@@ -320,7 +319,8 @@ export function causeOf(line: string, facts: Facts, isFinished: boolean): Cause 
   )
 }
 
-function causeNamed(id: string): Cause {
+/** An entry of {@link CAUSES} by its id, the first. */
+export function causeNamed(id: string): Cause {
   const cause = CAUSES.find(each => each.id === id)
   if (cause === undefined) throw new Error(`There is no cause ${id}.`)
   return cause
@@ -333,76 +333,6 @@ export const reasonOf = ({ id, summary, advice }: Cause, facts: Facts): Reason =
   id,
   summary: say(summary, facts),
   advice: say(advice, facts)
-})
-
-/** What ran out, in the words of the one who set it. */
-export type Limit = Readonly<{
-  /** What did not appear, such as `login prompt`. */
-  sign: string
-  /** Such as `boot-timeout (20 seconds)`. */
-  within: string
-}>
-
-/** Why there is neither success nor failure when the time is over, by the phase that the boot is in. */
-export function timeoutReason(
-  phase: PhaseName,
-  facts: Facts,
-  spoke: boolean,
-  { sign, within }: Limit
-): Reason {
-  if (phase === 'loader' && facts.loading === null) {
-    return {
-      ...reasonOf(causeNamed('loader-broken'), facts),
-      summary: `The boot loader started, and loaded nothing within ${within}.`
-    }
-  }
-  if (!spoke || phase === 'firmware' || phase === 'loader') {
-    return {
-      id: 'silent-console',
-      summary: `Nothing ${spoke ? 'of the kernel ' : ''}appeared on the serial console within ${within}.`,
-      advice:
-        'The kernel may log elsewhere: leave serial-console true and console= out of kernel-args. A kernel that stops before it can speak may ' +
-        'lack a feature of the processor or memory: raise memory.'
-    }
-  }
-  if (phase === 'kernel' && facts.awaitedRoot !== null) return reasonOf(causeNamed('no-root'), facts)
-  if (phase === 'initrd' && facts.initrdTrouble !== null) return reasonOf(causeNamed('initrd-corrupt'), facts)
-  const summary = `No ${sign} appeared on the serial console within ${within}`
-  if (facts.isUp) return { ...gettyMissing(sign), summary: `${summary}, although the system is up.` }
-  if (facts.gettyTrouble !== null)
-    return { ...gettyMissing(sign), summary: `${summary}: init says "${facts.gettyTrouble}".` }
-  const late = 'If the system was still starting, raise boot-timeout.'
-  if (facts.waitingFor !== null) {
-    return {
-      id: 'timeout',
-      summary: `${summary}: systemd says "${facts.waitingFor}".`,
-      advice: `${late} Otherwise that unit waits for what never comes: give it a limit (TimeoutStartSec=, x-systemd.device-timeout=) or take it out of the Dockerfile.`
-    }
-  }
-  const trouble = facts.oops === null ? '' : ` The kernel is in trouble: ${facts.oops}.`
-  return {
-    id: 'timeout',
-    summary: `${summary}; ${STUCK[phase]}.${trouble}`,
-    advice:
-      phase === 'kernel' || phase === 'initrd'
-        ? `${late} Otherwise the last lines above name what it waits for, most often a disk that the machine does not have.`
-        : `${late} If it was up, it has no getty on ttyS0: enable one, or set boot-success-pattern to a line that it prints.`
-  }
-}
-
-const STUCK: Record<Exclude<PhaseName, 'firmware' | 'loader'>, string> = {
-  kernel: 'the kernel was still starting',
-  initrd: 'the initrd was still running',
-  init: 'init was running',
-  login: 'init was running'
-}
-
-/** The system is up, and nobody asks for a login on the serial port. */
-export const gettyMissing = (sign: string): Reason => ({
-  id: 'getty-missing',
-  summary: `The system is up, but no ${sign} appears on the serial console.`,
-  advice:
-    'It has no getty on ttyS0: enable one in the Dockerfile (under systemd: systemctl enable serial-getty@ttyS0.service), or set boot-success-pattern to a line that it prints.'
 })
 
 /** What QMP, not the console, tells of a machine. */

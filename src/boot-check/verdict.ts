@@ -1,7 +1,8 @@
-import { causeOf, EVENTS, gettyMissing, isSuccess, type Reason, reasonOf, timeoutReason } from './causes.ts'
+import { causeOf, EVENTS, isSuccess, type Reason, reasonOf } from './causes.ts'
 import { ConsoleLines, Strands } from './console.ts'
 import { type Facts, NO_FACTS, readFacts } from './facts.ts'
 import { type Phase, PhaseClock } from './phases.ts'
+import { gettyMissing, timeoutReason } from './timeouts.ts'
 
 /** How a boot ended, and what decided. Times are seconds from power-on. */
 export type Verdict = Readonly<
@@ -125,8 +126,13 @@ export class Judge {
     if (this.#pending !== null) {
       this.#verdict = { at: this.#pending.at, outcome: 'failure', reason: this.#pending.reason() }
     } else if (timeout !== null && due === timeout.seconds) {
-      const limit = { sign: this.#sign, within: timeout.within }
-      const reason = timeoutReason(this.#clock.current, this.#facts, this.spoke, limit)
+      const reason = timeoutReason({
+        sign: this.#sign,
+        within: timeout.within,
+        phase: this.#clock.current,
+        facts: this.#facts,
+        lastLine: this.quotation.at(-1) ?? null
+      })
       this.#verdict = { at: due, outcome: 'failure', reason }
     } else if (successPattern === null) {
       this.#verdict = { at: due, outcome: 'failure', reason: gettyMissing(this.#sign) }
