@@ -44,12 +44,12 @@ import { basename as basename4, join as join11 } from "node:path";
 
 // src/boot-check/boot-check.ts
 import { appendFileSync, rmSync as rmSync3 } from "node:fs";
-import { join as join3 } from "node:path";
+import { join as join4 } from "node:path";
 
 // src/disk.ts
 import { randomBytes, randomUUID } from "node:crypto";
 import { closeSync, mkdirSync, openSync, statfsSync, truncateSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename as basename2, dirname, join as join2 } from "node:path";
 
 // src/edits.ts
 var import_tar_stream = __toESM(require_tar_stream(), 1);
@@ -300,2601 +300,9 @@ var extractArgv = (folder) => [
   ]
 ];
 
-// src/disk.ts
-var SECTOR = 512;
-var START_SECTOR = 2048;
-var START_BYTES = START_SECTOR * SECTOR;
-var INODE_BYTES = 256;
-var BLOCKS_PER_GROUP = 8 * BLOCK;
-var DESCRIPTORS_PER_BLOCK = BLOCK / 32;
-var LEAST_FILESYSTEM = 15 * MIB;
-var partuuid = (plan) => `${plan.diskId}-01`;
-function journalFor(filesystem, bytes) {
-  if (filesystem === "ext2") return 0;
-  const [, mib] = [
-    [128, 4],
-    [1024, 16],
-    [2048, 32],
-    [Infinity, 64]
-  ].find(([below = 0]) => bytes < below * MIB) ?? [];
-  return mib ?? 64;
-}
-function overhead(filesystem, bytes, inodes) {
-  const blocks = Math.ceil(bytes / BLOCK);
-  const groups = Math.ceil(blocks / BLOCKS_PER_GROUP);
-  const descriptorBlocks = Math.ceil(groups / DESCRIPTORS_PER_BLOCK);
-  const grown = Math.ceil(Math.min(blocks * 1024, 2 ** 32) / BLOCKS_PER_GROUP / DESCRIPTORS_PER_BLOCK);
-  const reserved = Math.min(grown, BLOCK / 4);
-  const copies = Array.from({ length: groups }, (_, group) => group).filter(hasSuperblock).length;
-  const tables = roundToBlocks(inodes * INODE_BYTES) + groups * 3 * BLOCK;
-  return tables + copies * (1 + descriptorBlocks + reserved) * BLOCK + journalFor(filesystem, bytes) * MIB;
-}
-function hasSuperblock(group) {
-  if (group < 2) return true;
-  return [3, 5, 7].some((base) => {
-    let power = base;
-    while (power < group) power *= base;
-    return power === group;
-  });
-}
-var inodesFor = (measure, bytes) => (
-  // mke2fs' own ratio is one inode for 16 KiB; a tree of small files needs more, and room to add some.
-  Math.max(Math.ceil(bytes / 16384), Math.ceil(measure.inodes * 1.05) + 1024)
-);
-function roomFor(measure, filesystem, freeBytes2) {
-  const lists = filesystem === "ext4" ? 0 : measure.bytes / 512;
-  const content = measure.bytes * 1.01 + lists + 2 * MIB + freeBytes2;
-  let bytes = Math.max(content, LEAST_FILESYSTEM);
-  for (; ; ) {
-    const needed = (content + overhead(filesystem, bytes, inodesFor(measure, bytes))) / 0.99;
-    if (needed <= bytes) break;
-    bytes = Math.ceil(needed / MIB) * MIB;
-  }
-  return {
-    filesystemBytes: bytes,
-    inodes: inodesFor(measure, bytes),
-    journalMiB: journalFor(filesystem, bytes)
-  };
-}
-function planDisk(measure, inputs) {
-  const { filesystem, sizeBytes, extraSpaceBytes } = inputs;
-  let room = roomFor(measure, filesystem, sizeBytes === null ? extraSpaceBytes : 0);
-  if (sizeBytes !== null) {
-    const least = room.filesystemBytes + START_BYTES;
-    if (sizeBytes < least) {
-      throw new ActionError(
-        `Input size is ${formatBytes(sizeBytes)} (${sizeBytes} bytes), but the content needs a disk of at least ${formatBytes(least)} (${least} bytes): set size to ${Math.ceil(least / MIB)}M or more, or to auto.`,
-        "Disk too small"
-      );
-    }
-    const filesystemBytes = sizeBytes - START_BYTES;
-    room = {
-      filesystemBytes,
-      inodes: inodesFor(measure, filesystemBytes),
-      journalMiB: journalFor(filesystem, filesystemBytes)
-    };
-  }
-  return {
-    sizeBytes: room.filesystemBytes + START_BYTES,
-    partition: { startSector: START_SECTOR, sectors: room.filesystemBytes / SECTOR },
-    diskId: randomBytes(4).toString("hex"),
-    filesystem,
-    uuid: randomUUID(),
-    label: "root",
-    inodes: room.inodes,
-    journalMiB: room.journalMiB
-  };
-}
-var sfdiskScript = ({ diskId, partition }) => [
-  "label: dos",
-  `label-id: 0x${diskId}`,
-  "unit: sectors",
-  "",
-  `start=${partition.startSector}, size=${partition.sectors}, type=83, bootable`,
-  ""
-].join("\n");
-var FEATURES = {
-  ext2: ["ext_attr", "resize_inode", "dir_index", "filetype", "sparse_super", "large_file"],
-  ext3: ["ext_attr", "resize_inode", "dir_index", "filetype", "sparse_super", "large_file"],
-  ext4: [
-    ...["ext_attr", "resize_inode", "dir_index", "filetype", "sparse_super", "large_file"],
-    ...["extent", "flex_bg", "huge_file", "uninit_bg", "dir_nlink", "extra_isize"]
-  ]
-};
-function mkfsArgv(plan, path, knowsPrezeroed) {
-  const extended = [
-    `offset=${START_BYTES}`,
-    "nodiscard",
-    "root_owner=0:0",
-    // The file is sparse: its blocks are zero already.
-    "lazy_journal_init=1",
-    knowsPrezeroed ? "assume_storage_prezeroed=1" : "lazy_itable_init=1"
-  ];
-  return [
-    ...["mke2fs", "-q", "-F", "-t", plan.filesystem, "-b", `${BLOCK}`, "-I", `${INODE_BYTES}`, "-m", "1"],
-    ...[
-      "-O",
-      ["none", ...plan.journalMiB > 0 ? ["has_journal"] : [], ...FEATURES[plan.filesystem]].join(","),
-      "-N",
-      `${plan.inodes}`
-    ],
-    ...plan.journalMiB > 0 ? ["-J", `size=${plan.journalMiB}`] : [],
-    ...[
-      "-U",
-      plan.uuid,
-      "-L",
-      plan.label,
-      "-E",
-      extended.join(","),
-      "--",
-      path,
-      `${plan.partition.sectors * SECTOR / 1024}k`
-    ]
-  ];
-}
-var filesystemIn = (path) => ({
-  name: `./${basename(path)}?offset=${START_BYTES}`,
-  cwd: dirname(path)
-});
-async function createDisk(host, plan, path) {
-  closeSync(openSync(path, "wx", 420));
-  truncateSync(path, plan.sizeBytes);
-  await host.run(["sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", path], {
-    input: sfdiskScript(plan)
-  });
-  const version = await host.run(["mke2fs", "-V"]);
-  const [, major = "0", minor = "0"] = /mke2fs (\d+)\.(\d+)/.exec(version.stderr) ?? [];
-  await host.run(mkfsArgv(plan, path, Number(major) > 1 || Number(minor) >= 47));
-  await showJournal(host, plan, path, false);
-}
-function checkSpace(folder, plan, measure, inputs) {
-  const { bavail, bsize } = statfsSync(folder);
-  const free = bavail * bsize;
-  const needed = Math.ceil(
-    measure.bytes * (1 + inputs.formats.filter((format) => format.container !== "raw" || format.compression).length * 0.8)
-  ) + 64 * MIB;
-  if (free >= needed) return;
-  throw new ActionError(
-    `${folder} has ${formatBytes(free)} free, but about ${formatBytes(needed)} are needed for a disk of ${formatBytes(plan.sizeBytes)} in the formats asked for. Set output-dir to a folder on a larger disk (/mnt on some hosted runners) or free space first.`,
-    "Not enough disk space"
-  );
-}
-var FILL_LIMIT = 60 * 6e4;
-async function mountDisk(host, undo, plan, path, workDir) {
-  const mountPoint = join(workDir, "root");
-  mkdirSync(mountPoint);
-  const resources = [
-    { kind: "loop", file: path },
-    { kind: "mount", target: mountPoint }
-  ];
-  for (const resource of resources) undo.register(resource);
-  const options = [
-    ...[
-      "loop",
-      `offset=${START_BYTES}`,
-      `sizelimit=${plan.partition.sectors * SECTOR}`,
-      "nodev",
-      "nosuid",
-      "noexec"
-    ],
-    // The file is not the disk of a machine that may lose power: every barrier would be an fsync of it.
-    ...["barrier=0", "noinit_itable"]
-  ];
-  try {
-    await host.runAsRoot(["mount", "-t", "ext4", "-o", options.join(","), path, mountPoint], {
-      timeout: 12e4
-    });
-  } catch (error2) {
-    if (host.cancelled.aborted) throw error2;
-    throw new ActionError(
-      `The new filesystem cannot be mounted through a loop device. ${messageOf(error2)}`,
-      "No loop device"
-    );
-  }
-  return { path, mountPoint, resources };
-}
-async function fillDisk(host, disk, container, edits) {
-  const { mountPoint } = disk;
-  try {
-    await host.pipe(container.archive, { asRoot: true, argv: extractArgv(mountPoint) }, FILL_LIMIT);
-    if (!container.keepsHoles) await digHoles(host, mountPoint);
-    await applyEdits(host, container.index, mountPoint, edits);
-  } catch (error2) {
-    throw explainFullDisk(error2, disk);
-  }
-}
-async function finishDisk(host, undo, plan, disk) {
-  try {
-    await host.runAsRoot(["sync", "--file-system", disk.mountPoint], { timeout: FILL_LIMIT });
-    if (freeBytes(disk.path) < FULL) throw new Error("No space left on device");
-  } catch (error2) {
-    throw explainFullDisk(error2, disk);
-  }
-  for (const resource of disk.resources.toReversed()) await undo.release(resource);
-  await showJournal(host, plan, disk.path, true);
-  await checkFilesystem(host, disk.path);
-}
-async function digHoles(host, folder) {
-  await host.runAsRoot(
-    // A swap file with holes cannot be used.
-    [
-      "find",
-      folder,
-      "-xdev",
-      "-type",
-      "f",
-      "-size",
-      "+1024k",
-      "!",
-      "-iname",
-      "*swap*",
-      "-exec",
-      "fallocate",
-      "--dig-holes",
-      "--",
-      "{}",
-      ";"
-    ],
-    { timeout: FILL_LIMIT }
-  );
-  await host.runAsRoot(["fstrim", folder], { allowFailure: true, timeout: FILL_LIMIT });
-}
-async function showJournal(host, plan, path, shown) {
-  if (plan.journalMiB === 0) return;
-  const request2 = `feature ${shown ? "" : "-"}has_journal`;
-  const { name, cwd } = filesystemIn(path);
-  const { stdout } = await host.run(["debugfs", "-w", "-R", request2, name], { cwd });
-  if (stdout.includes("has_journal") !== shown)
-    throw new ActionError(`debugfs could not do "${request2}": ${stdout.trim()}`);
-}
-async function checkFilesystem(host, path) {
-  const { name, cwd } = filesystemIn(path);
-  const checked = await host.run(["e2fsck", "-fn", name], { allowFailure: true, cwd });
-  if (checked.exitCode !== 0) {
-    throw new ActionError(
-      `e2fsck finds errors in the new filesystem:
-${checked.stdout.slice(-2e3)}`,
-      "Damaged filesystem"
-    );
-  }
-  info(checked.stdout.trim().split("\n").pop() ?? "");
-}
-async function uncleanFilesystem(host, path) {
-  const { name, cwd } = filesystemIn(path);
-  const { stdout } = await host.run(["debugfs", "-R", "show_super_stats -h", name], { cwd });
-  const field = (label2) => stdout.split("\n").find((line) => line.startsWith(`${label2}:`))?.slice(label2.length + 1).trim() ?? "";
-  if (field("Filesystem features").split(" ").includes("needs_recovery"))
-    return "its journal holds what was not written yet";
-  return field("Filesystem state") === "clean" ? null : `its state is "${field("Filesystem state")}"`;
-}
-var FULL = 8 * MIB;
-var freeBytes = (path) => {
-  const { bavail, bsize } = statfsSync(path);
-  return bavail * bsize;
-};
-function explainFullDisk(error2, { path, mountPoint }) {
-  const outerFull = /No space left|Input\/output error|Read-only file system/.test(messageOf(error2)) && freeBytes(path) < FULL;
-  if (!outerFull && !/No space left on device/.test(messageOf(error2))) return error2;
-  const { bavail, bsize, ffree } = statfsSync(mountPoint);
-  const full = bavail * bsize < FULL || ffree === 0;
-  return new ActionError(
-    full && !outerFull ? `The content does not fit the root filesystem (${formatBytes(bavail * bsize)} and ${ffree} inodes left). Give it a larger size or extra-space.` : `The runner's disk is full while the image is made. Set output-dir to a folder on a larger disk. ${messageOf(error2)}`,
-    "No space left"
-  );
-}
-
-// src/boot-check/checks.ts
-import { randomBytes as randomBytes2 } from "node:crypto";
-
-// src/boot-check/expectations.ts
-import { request } from "node:http";
-import { createConnection } from "node:net";
-import { setTimeout as delay } from "node:timers/promises";
-var PAUSE = 500;
-var PATIENCE = 5e3;
-var LOOK = 50;
-function parsePort(text) {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  return port >= 1 && port <= 65535 ? port : null;
-}
-function parseHttpExpectation(text) {
-  const [, digits = "", path = "", status] = /^(\d{1,5})(\/[\x21-\x7e]*)?=([1-5]\d\d)$/.exec(text) ?? [];
-  const port = parsePort(digits);
-  return port === null ? null : { kind: "http", port, path: path || "/", status: Number(status) };
-}
-var nameOf = (expected) => expected.kind === "port" ? `expect-port ${expected.port}` : `expect-http ${expected.port}${expected.path}=${expected.status}`;
-var readForwards = (usernet) => [...usernet.matchAll(/^\s*TCP\[(\w+)\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+[\d.]+\s+(\d+)\s/gm)].map(
-  ([, state2 = "", hostPort, guestPort]) => ({
-    state: state2,
-    hostPort: Number(hostPort),
-    guestPort: Number(guestPort)
-  })
-);
-var REFUSED = "nothing listens there";
-var SILENT = "the guest does not answer at all";
-async function meetExpectations(expectations, forwards, giveUp) {
-  const begin = performance.now();
-  const met = [];
-  const unmet = [];
-  const meet = async (expected) => {
-    for (; ; ) {
-      const answer = await ask(expected, forwards);
-      if (answer === null) {
-        met.push({ name: nameOf(expected), seconds: (performance.now() - begin) / 1e3 });
-        return;
-      }
-      if (giveUp.aborted) {
-        unmet.push({ name: nameOf(expected), answer });
-        return;
-      }
-      await delay(PAUSE, void 0, { signal: giveUp }).catch(() => {
-      });
-    }
-  };
-  await Promise.all(expectations.map(meet));
-  return { met, unmet };
-}
-async function ask(expected, forwards) {
-  const door = (await forwards()).find(
-    ({ state: state2, guestPort }) => state2 === "HOST_FORWARD" && guestPort === expected.port
-  );
-  if (door === void 0) return "QEMU does not forward the port";
-  if (expected.kind === "port") return askPort(door.hostPort, forwards);
-  const status = await askHttp(door.hostPort, expected);
-  if (status === expected.status) return null;
-  if (typeof status === "number") return `the answer is ${status}`;
-  return await askPort(door.hostPort, forwards) ?? status;
-}
-async function askPort(hostPort, forwards) {
-  const socket2 = createConnection({ host: "127.0.0.1", port: hostPort, allowHalfOpen: true });
-  let over = false;
-  let spoke = false;
-  socket2.on("error", () => {
-    over = true;
-  });
-  socket2.on("end", () => {
-    over = true;
-  });
-  socket2.on("data", () => {
-    spoke = true;
-  });
-  try {
-    for (const end = performance.now() + PATIENCE; performance.now() < end; ) {
-      await delay(LOOK);
-      if (spoke) return null;
-      const wasOver = over;
-      const states = (await forwards()).filter((forward) => forward.hostPort === hostPort);
-      if (states.some(({ state: state2 }) => /ESTABLISHED|WAIT|CLOSING|LAST_ACK/.test(state2))) return null;
-      if (wasOver) return REFUSED;
-    }
-    return SILENT;
-  } finally {
-    socket2.destroy();
-  }
-}
-function askHttp(hostPort, { port, path }) {
-  return new Promise((resolve2) => {
-    const silence = `there is no answer within ${PATIENCE / 1e3} seconds`;
-    const asking = request({
-      host: "127.0.0.1",
-      port: hostPort,
-      path,
-      // As somebody on the machine itself would ask: services refuse names that they do not know.
-      headers: { host: `localhost:${port}`, "user-agent": "docker-to-disk", connection: "close" },
-      agent: false,
-      signal: AbortSignal.timeout(PATIENCE)
-    });
-    asking.on("response", (response) => {
-      resolve2(response.statusCode ?? "the answer has no status");
-      response.on("error", () => {
-      });
-      asking.destroy();
-    });
-    asking.on("error", (error2) => {
-      if (error2.code === "ABORT_ERR" || error2.name === "TimeoutError") resolve2(silence);
-      else if (error2.code?.startsWith("HPE_")) resolve2("the answer is not HTTP");
-      else resolve2("the connection is closed without an answer");
-    });
-    asking.end();
-  });
-}
-
-// src/boot-check/guest-tests.ts
-import { StringDecoder } from "node:string_decoder";
-var FOLDER = ".docker-to-disk";
-var STARTER = `/${FOLDER}/init`;
-var quote = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
-var starter = (init) => `#!/bin/sh
-/bin/sh /${FOLDER}/watch &
-exec ${quote(init)} "$@"
-`;
-var watcher = (token) => `#!/bin/sh
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb
-cd /
-while [ ! -c /dev/ttyS1 ]; do sleep 1; done
-exec < /dev/ttyS1 > /dev/ttyS1 2>&1
-stty raw -echo 2>/dev/null
-last=0
-while read -r word number; do
-  [ "$word" = ${token} ] && [ "$number" -gt "$last" ] 2>/dev/null || continue
-  last=$number
-  printf '\\n%s begin %s\\n' ${token} "$number"
-  "/${FOLDER}/run-$number" < /dev/null
-  printf '\\n%s end %s %s\\n' ${token} "$number" "$?"
-done
-`;
-var runnable = (content) => {
-  const bytes = Buffer.from(content);
-  return bytes.subarray(0, 2).toString("latin1") === "#!" ? bytes : Buffer.concat([Buffer.from("#!/bin/sh -e\n"), bytes]);
-};
-var hookEdits = (scripts, token, init) => [
-  { kind: "folder", path: FOLDER, mode: 493, uid: 0, gid: 0 },
-  { kind: "file", path: `${FOLDER}/init`, content: Buffer.from(starter(init)), mode: 493 },
-  { kind: "file", path: `${FOLDER}/watch`, content: Buffer.from(watcher(token)), mode: 493 },
-  ...scripts.map(({ content }, i) => ({
-    kind: "file",
-    path: `${FOLDER}/run-${i + 1}`,
-    content: runnable(content),
-    mode: 493
-  }))
-];
-var initOf = (kernelArgs, init) => [...kernelArgs.matchAll(/(?:^| )init=(\S+)/g)].pop()?.[1] ?? init;
-var persistenceScripts = (token) => ({
-  write: {
-    name: "check-persistence: writing",
-    content: `#!/bin/sh
-echo ${token} > /${FOLDER}/written && exit 0
-echo 'The root filesystem is mounted like this:'
-grep ' / ' /proc/mounts
-exit 1
-`
-  },
-  shutDown: {
-    name: "check-persistence: shutting down",
-    content: `#!/bin/sh
-if [ -d /run/systemd/system ]; then systemctl poweroff && exit; fi
-poweroff || openrc-shutdown --poweroff now || shutdown -h now || init 0
-`
-  },
-  read: {
-    name: "check-persistence: reading",
-    content: `#!/bin/sh
-[ "$(cat /${FOLDER}/written)" = ${token} ] && exit 0
-echo 'What the first boot wrote is not there.'
-exit 1
-`
-  }
-});
-var FAILED_UNIT = "failed unit: ";
-var failedUnitsScript = (isAwaited) => ({
-  name: "fail-on-failed-units",
-  content: `#!/bin/sh
-${isAwaited ? `[ -d /run/systemd/system ] || { echo 'systemd does not run here: there are no units.'; exit 0; }
-systemctl is-system-running --wait > /dev/null` : "[ -d /run/systemd/system ] || exit 0"}
-failed=$(systemctl list-units --failed --plain --no-legend --no-pager --full) || exit
-echo "$failed" | while read -r unit rest; do
-  [ -n "$unit" ] || continue
-  echo "${FAILED_UNIT}$unit"
-  journalctl --unit "$unit" --boot --no-pager --output cat --lines 3 2>/dev/null
-done
-`
-});
-var readFailedUnits = (output) => output.split("\n").filter((line) => line.startsWith(FAILED_UNIT)).map((line) => line.slice(FAILED_UNIT.length));
-var LONGEST_LINE = 1 << 14;
-var GuestReader = class {
-  constructor(token) {
-    this.token = token;
-  }
-  token;
-  #decoder = new StringDecoder("utf8");
-  #pending = "";
-  #running = null;
-  #blank = 0;
-  write(chunk2) {
-    const lines = (this.#pending + this.#decoder.write(chunk2)).split("\n");
-    this.#pending = (lines.pop() ?? "").slice(-LONGEST_LINE);
-    return lines.flatMap((line) => this.#read(stripTerminal(line)));
-  }
-  #read(line) {
-    const [word, what, digits, code] = line.split(" ");
-    const number = Number(digits);
-    if (word === this.token && what === "begin") {
-      this.#running = number;
-      this.#blank = 0;
-      return [{ kind: "begin", number }];
-    }
-    if (this.#running === null) return [];
-    if (word === this.token && what === "end" && number === this.#running) {
-      this.#running = null;
-      return [...this.#blanks(this.#blank - 1), { kind: "end", number, exitCode: Number(code) }];
-    }
-    if (line === "") {
-      this.#blank++;
-      return [];
-    }
-    const before = this.#blanks(this.#blank);
-    this.#blank = 0;
-    return [...before, { kind: "line", text: line }];
-  }
-  #blanks(count) {
-    return Array.from({ length: Math.max(count, 0) }, () => ({ kind: "line", text: "" }));
-  }
-};
-
-// src/boot-check/checks.ts
-function planScripts(boot) {
-  if (boot.scripts.length === 0 && !boot.checkPersistence && !boot.failOnFailedUnits) return null;
-  const token = `docker-to-disk-${randomBytes2(8).toString("hex")}`;
-  const persistence = persistenceScripts(token);
-  const failedUnits = failedUnitsScript(boot.failOnFailedUnits);
-  const all = [...boot.scripts, failedUnits, ...boot.checkPersistence ? Object.values(persistence) : []];
-  return { token, all, failedUnits, persistence };
-}
-var LEAST_FOR_EXPECTATIONS = 15e3;
-function checkBudget({ up, boot }) {
-  const { maxSeconds } = boot;
-  if (maxSeconds === null) return;
-  const reason = up.seconds > maxSeconds ? overBudget(up.seconds, maxSeconds) : null;
-  up.note("max-boot-seconds", up.seconds, reason?.summary ?? null);
-  if (reason !== null) throw up.failure(reason);
-}
-async function checkExpectations({ up, boot, pace }) {
-  const { expectations } = boot;
-  if (expectations.length === 0) return [];
-  const left = Math.max((pace.timeout - up.seconds) * 1e3, LEAST_FOR_EXPECTATIONS);
-  info(`The machine is up. Waiting for ${expectations.map(nameOf).join(", ")}`);
-  const giveUp = new AbortController();
-  const timer = setTimeout(() => giveUp.abort(), left);
-  const forwards = async () => {
-    const usernet = await up.monitor.execute("human-monitor-command", { "command-line": "info usernet" }).catch(() => "");
-    return readForwards(`${usernet}`);
-  };
-  try {
-    const outcome = await Promise.race([meetExpectations(expectations, forwards, giveUp.signal), up.downfall]);
-    if (outcome instanceof Error) throw outcome;
-    if (!("met" in outcome)) {
-      for (const expected of expectations) up.note(nameOf(expected), 0, outcome.summary);
-      throw up.failure(outcome);
-    }
-    const { met, unmet } = outcome;
-    for (const { name, seconds } of met) {
-      info(`${name}: holds after ${formatSeconds(seconds)}`);
-      up.note(name, seconds, null);
-    }
-    for (const { name, answer } of unmet) up.note(name, left / 1e3, answer);
-    if (unmet.length > 0) throw up.failure(unmetCause(unmet, left / 1e3));
-    return met;
-  } finally {
-    clearTimeout(timer);
-    giveUp.abort();
-  }
-}
-async function runScripts(examination) {
-  const { up, boot, pace } = examination;
-  const ended = [];
-  for (const script of boot.scripts) {
-    const { name } = script;
-    if (ended.at(-1)?.exitCode === null) break;
-    info(`Running ${inert(name)} in the machine`);
-    const result = await runInGuest(examination, name, script, boot.testTimeout * pace.stretch);
-    const failure = failureOf(result, "It");
-    up.note(name, result.seconds, failure, result.output);
-    info(
-      `${inert(name)}: ${failure === null ? "passed" : "failed"} after ${formatSeconds(result.seconds)}`
-    );
-    ended.push({ ...result, name });
-  }
-  const failed = ended.filter(({ exitCode }) => exitCode !== 0);
-  const [first] = failed;
-  if (first === void 0) return ended.map(({ name, seconds }) => ({ name, seconds }));
-  throw up.failure(
-    {
-      id: "test-script",
-      summary: failed.map((result) => failureOf(result, inert(result.name))).join(" "),
-      advice: 'All that it printed is in the log, behind "test \u2502".'
-    },
-    { what: `The output of ${inert(first.name)}`, lines: first.lastLines }
-  );
-}
-function failureOf({ exitCode, began, limit }, what) {
-  if (exitCode === 0) return null;
-  if (exitCode !== null) return `${what} failed with exit code ${exitCode}.`;
-  return began ? `${what} did not end within test-timeout (${limit} seconds).` : `${what} could not be started within ${limit} seconds: the machine has no second serial port, /dev/ttyS1, or ended what was started before its init.`;
-}
-async function runInGuest({ up, scripts }, name, script, seconds) {
-  if (up.guest === null || scripts === null) throw new Error("The machine has no scripts.");
-  const outcome = await Promise.race([up.guest.run(scripts.all.indexOf(script) + 1, seconds), up.downfall]);
-  if (outcome instanceof Error) throw outcome;
-  if ("seconds" in outcome) return outcome;
-  up.note(name, 0, outcome.summary);
-  throw up.failure({ ...outcome, summary: `While ${inert(name)} ran: ${outcome.summary}` });
-}
-var FAILED_UNITS = "fail-on-failed-units";
-var STEP_LIMIT = 120;
-async function checkFailedUnits(examination) {
-  const { up, boot, pace, scripts } = examination;
-  if (scripts === null) return { checks: [], failedUnits: [] };
-  if (boot.failOnFailedUnits) info("The machine is up. Waiting until systemd has started everything");
-  const limit = STEP_LIMIT * pace.stretch;
-  const result = await runInGuest(examination, FAILED_UNITS, scripts.failedUnits, limit);
-  const failedUnits = readFailedUnits(result.output);
-  if (!boot.failOnFailedUnits) return { checks: [], failedUnits };
-  const failed = failedUnits.length > 0 ? `${failedUnits.join(", ")} failed.` : null;
-  const summary2 = failureOf(result, "Asking systemd for its units") ?? failed;
-  up.note(FAILED_UNITS, result.seconds, summary2, result.output);
-  if (summary2 === null) return { checks: [{ name: FAILED_UNITS, seconds: result.seconds }], failedUnits: [] };
-  throw up.failure(
-    {
-      id: "failed-units",
-      summary: `${FAILED_UNITS}: ${inert(summary2)}`,
-      advice: "What the units themselves say is below. Mend them in the Dockerfile, or disable there what the machine does not need: systemctl disable, or mask."
-    },
-    { what: "What the machine said", lines: result.lastLines }
-  );
-}
-var PERSISTENCE = "check-persistence";
-var persistenceFailure = (up, summary2, advice2, lines = []) => {
-  up.note(PERSISTENCE, 0, summary2, lines.join("\n"));
-  const reason = { id: "persistence", summary: `${PERSISTENCE}: ${summary2}`, advice: advice2 };
-  return lines.length > 0 ? up.failure(reason, { what: "What the machine said", lines }) : up.failure(reason);
-};
-async function writeAndShutDown(examination) {
-  const { up, pace, scripts } = examination;
-  if (scripts === null) throw new Error("The machine has no scripts.");
-  const { write, shutDown } = scripts.persistence;
-  const limit = STEP_LIMIT * pace.stretch;
-  const written = await runInGuest(examination, PERSISTENCE, write, limit);
-  if (written.exitCode !== 0) {
-    const summary2 = failureOf(written, "Writing a file to the root filesystem") ?? "";
-    throw persistenceFailure(
-      up,
-      summary2,
-      "The root filesystem has to be writable once the system is up: look at ro in kernel-args, at /etc/fstab, and at what remounts it.",
-      written.lastLines
-    );
-  }
-  info("A file was written; the machine is shut down now.");
-  const down = up.expectShutdown().then(() => true);
-  let timer;
-  const late = new Promise((resolve2) => {
-    timer = setTimeout(() => resolve2(false), limit * 1e3);
-  });
-  const asked = runInGuest(examination, PERSISTENCE, shutDown, limit);
-  const hasFailed = ({ exitCode }) => exitCode !== null && exitCode > 0 && exitCode < 128;
-  const refused = asked.then((said) => hasFailed(said) ? said : new Promise(() => {
-  }));
-  const outcome = await Promise.race([down, late, refused]);
-  clearTimeout(timer);
-  if (outcome === true) return;
-  throw persistenceFailure(
-    up,
-    outcome === false ? `The machine did not power itself off within ${limit} seconds.` : failureOf(outcome, "The command poweroff") ?? "",
-    "The command poweroff has to work in the image, and every service has to end when it is told to.",
-    outcome === false ? [] : outcome.lastLines
-  );
-}
-async function readAgain(examination, unclean) {
-  const { up, pace, scripts } = examination;
-  if (scripts === null) throw new Error("The machine has no scripts.");
-  const read = await runInGuest(examination, PERSISTENCE, scripts.persistence.read, STEP_LIMIT * pace.stretch);
-  if (read.exitCode !== 0) {
-    throw persistenceFailure(
-      up,
-      "The second boot does not see what the first wrote.",
-      "Something takes the place of the root filesystem, such as an overlay in memory, or undoes what was written.",
-      read.lastLines
-    );
-  }
-  if (unclean !== null) {
-    throw persistenceFailure(
-      up,
-      `The root filesystem was not shut down cleanly: ${unclean}.`,
-      "Something keeps it from being unmounted, or mounted read-only, at the end: under BusyBox init a line such as ::shutdown:/bin/umount -a -r in /etc/inittab does that."
-    );
-  }
-  info(`${PERSISTENCE}: the second boot sees what the first wrote`);
-  up.note(PERSISTENCE, read.seconds, null);
-  return { name: PERSISTENCE, seconds: read.seconds };
-}
-var overBudget = (seconds, most) => ({
-  id: "over-budget",
-  summary: `The boot took ${(seconds - most).toFixed(1)} seconds more than max-boot-seconds (${most}) allows.`,
-  advice: "Look at the times in the console for what holds it up; under systemd, systemd-analyze blame tells. Under TCG a machine takes several times as long as under KVM."
-});
-var unmetCause = (unmet, seconds) => ({
-  id: "expectation",
-  summary: `${unmet.map(({ name, answer }) => `${name}: ${answer}`).join("; ")}, ${Math.round(seconds)} seconds after the machine was up.`,
-  advice: "Look whether the service is enabled and what it says. It has to listen on all addresses, not on 127.0.0.1 alone, and the machine needs the address that it is offered by DHCP, 10.0.2.15. If it is only slow, raise boot-timeout."
-});
-
-// src/distro/drivers.ts
-var DISK_BUSES = ["virtio", "sata", "nvme", "scsi"];
-var DISK_DRIVERS = {
-  virtio: ["virtio_blk", "virtio_pci"],
-  sata: ["ahci", "sd_mod"],
-  nvme: ["nvme"],
-  scsi: ["virtio_scsi", "virtio_pci", "sd_mod"]
-};
-var LARGEST_LIST = 1 << 20;
-async function readDrivers({ index, read }, { version, initrd }) {
-  const folder = ["lib/modules", "usr/lib/modules"].map((parent) => index.resolve(`${parent}/${version}`)).find((real) => real !== null);
-  if (folder === void 0 || version === "") return null;
-  const list2 = index.resolve(`${folder}/modules.builtin`);
-  const text = list2 === null ? null : await read(list2, LARGEST_LIST);
-  if (text === null) return null;
-  const builtIn = new Set(text.toString("latin1").split("\n").map(moduleOf));
-  const all = /* @__PURE__ */ new Set([...builtIn, ...filesBelow(index, folder).map(moduleOf)]);
-  return { early: initrd === null ? builtIn : all, all };
-}
-function missingForRoot(drivers, filesystem) {
-  if (drivers === null) return null;
-  const has = (name) => drivers.early.has(name);
-  const missing = [
-    // The driver ext4 reads ext3 and ext2 as well.
-    ...has("ext4") || has(filesystem) ? [] : [`the filesystem (${filesystem})`],
-    ...DISK_BUSES.some((bus) => DISK_DRIVERS[bus].every(has)) ? [] : [`any disk (${DISK_BUSES.join(", ")})`]
-  ];
-  return missing.length === 0 ? null : missing.join(" and ");
-}
-function filesBelow(index, folder) {
-  return index.list(folder).flatMap((name) => {
-    const path = `${folder}/${name}`;
-    const kind = index.entry(path)?.kind;
-    if (kind === "d") return filesBelow(index, path);
-    return kind === "f" ? [path] : [];
-  });
-}
-var moduleOf = (path) => (path.split("/").pop() ?? "").replace(/\.ko(\.\w+)?$/, "").replaceAll("-", "_");
-
-// src/boot-check/devices.ts
-var NETWORK_CARDS = ["virtio", "e1000", "e1000e", "vmxnet3"];
-var describeDevices = ({ diskBus, networkCard }) => `disk on ${diskBus}, network card ${networkCard}`;
-var NETWORK_DRIVERS = {
-  virtio: ["virtio_net", "virtio_pci"],
-  e1000: ["e1000"],
-  e1000e: ["e1000e"],
-  vmxnet3: ["vmxnet3"]
-};
-var fitting = (needed, all, drivers) => drivers === void 0 ? all[0] : all.find((one) => needed[one].every((name) => drivers.has(name))) ?? all[0];
-function planDevices({
-  diskBus,
-  networkCard,
-  matrix
-}, drivers) {
-  const card = networkCard === "auto" ? fitting(NETWORK_DRIVERS, NETWORK_CARDS, drivers?.all) ?? "virtio" : networkCard;
-  const bus = diskBus === "auto" ? fitting(DISK_DRIVERS, DISK_BUSES, drivers?.early) ?? "virtio" : diskBus;
-  return (matrix.length > 0 ? matrix : [bus]).map((one) => ({ diskBus: one, networkCard: card }));
-}
-var lacksDiskDriver = ({ diskBus }, drivers) => drivers === null ? [] : DISK_DRIVERS[diskBus].filter((name) => !drivers.early.has(name));
-
-// src/boot-check/kvm.ts
-import { closeSync as closeSync2, openSync as openSync2 } from "node:fs";
-var KvmFailure = class extends Error {
-};
-var noKvm = (reason) => new ActionError(
-  `Input accelerator is "kvm", but KVM does not work here: ${reason}. Set accelerator to auto or tcg.`,
-  "No KVM"
-);
-async function makeKvmUsable(host, undo) {
-  const device = "/dev/kvm";
-  const open = () => {
-    try {
-      closeSync2(openSync2(device, "r+"));
-      return null;
-    } catch (error2) {
-      return error2.code ?? "unknown error";
-    }
-  };
-  const code = open();
-  if (code === null) return null;
-  if (code === "ENOENT") return `${device} is absent`;
-  if (code !== "EACCES") return `${device} cannot be opened: ${code}`;
-  if (host.which("udevadm") !== null)
-    await host.run(["udevadm", "settle", "--timeout=15"], { allowFailure: true, timeout: 2e4 });
-  const present = await host.runAsRoot(["stat", "--format", "%a", device], { allowFailure: true });
-  const mode = present.stdout.trim() || "660";
-  if (!/[67]$/.test(mode)) undo.register({ kind: "mode", path: device, mode });
-  await host.runAsRoot(["chmod", "o+rw", device], { allowFailure: true });
-  const after = open();
-  return after === null ? null : `${device} cannot be opened: ${after}`;
-}
-
-// src/boot-check/session.ts
-import { once } from "node:events";
-import { closeSync as closeSync3, createWriteStream, openSync as openSync3, rmSync as rmSync2 } from "node:fs";
-import { join as join2 } from "node:path";
-
-// src/boot-check/failure.ts
-var BootFailure = class extends ActionError {
-  constructor(reason, progress, { what, lines }, lead) {
-    const { seconds, accelerator } = progress;
-    super(
-      [
-        `${lead}: ${inert(reason.summary)} (after ${formatSeconds(seconds)}, ${accelerator.toUpperCase()})`,
-        reason.advice,
-        ...lines.length > 0 ? [`${what} ends with:`, ...lines.map((line) => `  ${inert(line)}`)] : [`${what} is empty.`]
-      ].join("\n"),
-      "Boot check failed"
-    );
-    this.reason = reason;
-    this.progress = progress;
-  }
-  reason;
-  progress;
-};
-
-// src/boot-check/guest.ts
-import { createConnection as createConnection2 } from "node:net";
-var RETRY = 50;
-var ASK_AGAIN = 1e3;
-var BEGIN_LIMIT = 90;
-var KEPT_OUTPUT = 1 << 16;
-var QUOTED = 16;
-var Guest = class {
-  /** @param path of the socket that QEMU makes */
-  constructor(path, token) {
-    this.path = path;
-    this.token = token;
-    this.#reader = new GuestReader(token);
-    this.#connect();
-  }
-  path;
-  token;
-  #socket = null;
-  #closed = false;
-  #reader;
-  #onData = () => {
-  };
-  /**
-   * Runs a script and shows what it prints.
-   * @param limit seconds that it may take
-   */
-  run(number, limit) {
-    const asked = performance.now();
-    let begin = null;
-    let output = "";
-    const lastLines = [];
-    return new Promise((resolve2) => {
-      const finish = (exitCode) => {
-        clearInterval(asking);
-        this.#onData = () => {
-        };
-        resolve2({
-          exitCode,
-          began: begin !== null,
-          seconds: begin === null ? 0 : (performance.now() - begin) / 1e3,
-          limit: begin === null ? BEGIN_LIMIT : limit,
-          output,
-          lastLines
-        });
-      };
-      const ask2 = () => {
-        const [from, most] = begin === null ? [asked, BEGIN_LIMIT] : [begin, limit];
-        if (this.#closed || performance.now() - from > most * 1e3) finish(null);
-        else if (begin === null) this.#socket?.write(`${this.token} ${number}
-`);
-      };
-      const asking = setInterval(ask2, ASK_AGAIN);
-      this.#onData = (chunk2) => {
-        for (const event of this.#reader.write(chunk2)) {
-          if (event.kind === "begin" && event.number === number) begin = performance.now();
-          else if (event.kind === "end" && event.number === number) finish(event.exitCode);
-          else if (event.kind === "line") {
-            info(`test \u2502 ${inert(event.text)}`);
-            output = `${output}${event.text}
-`.slice(-KEPT_OUTPUT);
-            lastLines.push(event.text);
-            if (lastLines.length > QUOTED) lastLines.shift();
-          }
-        }
-      };
-      ask2();
-    });
-  }
-  close() {
-    this.#closed = true;
-    this.#socket?.destroy();
-  }
-  #connect() {
-    if (this.#closed) return;
-    const socket2 = createConnection2(this.path);
-    socket2.on("connect", () => {
-      this.#socket = socket2;
-    });
-    socket2.on("error", () => setTimeout(() => this.#connect(), RETRY).unref());
-    socket2.on("data", (chunk2) => this.#onData(chunk2));
-  }
-};
-
-// src/boot-check/machine.ts
-function qemuArgv(machine) {
-  const disk = {
-    driver: "qcow2",
-    "node-name": "disk",
-    // The overlay is thrown away: what the guest flushes need not reach the host's disk.
-    cache: { "no-flush": true },
-    file: { driver: "file", filename: machine.overlay }
-  };
-  return [
-    ...["qemu-system-x86_64", "-name", machine.name, "-nodefaults", "-no-user-config", "-display", "none"],
-    // With this SeaBIOS speaks on the serial port too, so that "No bootable device" is seen; the display comes below.
-    ...["-machine", "q35,graphics=off", "-accel", machine.accelerator === "tcg" ? "tcg,thread=multi" : "kvm"],
-    // All that a machine of today has: recent distributions are built for x86-64-v2 and v3.
-    ...["-cpu", machine.accelerator === "tcg" ? "max,la57=off" : "host"],
-    ...["-m", `${machine.memoryMiB}M`, "-smp", `${machine.cpus}`],
-    ...[
-      "-blockdev",
-      JSON.stringify(disk),
-      ...DISKS[machine.devices.diskBus].flatMap((device) => ["-device", device])
-    ],
-    ...[
-      "-netdev",
-      network(machine.forwards),
-      "-device",
-      `${CARDS[machine.devices.networkCard]},netdev=net,romfile=`
-    ],
-    ...["-device", "virtio-rng-pci", "-serial", "stdio"],
-    ...machine.guest === null ? [] : ["-chardev", socket("guest", machine.guest), "-serial", "chardev:guest"],
-    ...["-chardev", socket("monitor", machine.monitor), "-mon", "chardev=monitor,mode=control"],
-    // A display for the screenshot. It comes last so that the other devices are where they would be without it.
-    ...["-device", "VGA"],
-    // Tells of a kernel's panic whose console is silent, where the kernel has the driver; the machine goes on, for its last lines.
-    ...["-device", "pvpanic-pci", "-action", "panic=none"],
-    // A machine that powers itself off stays, so that its display is still there.
-    ...["-no-shutdown", "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]
-  ];
-}
-var DISKS = {
-  virtio: ["virtio-blk-pci,drive=disk,bootindex=1"],
-  sata: ["ide-hd,bus=ide.0,drive=disk,bootindex=1"],
-  nvme: ["nvme,serial=docker-to-disk,drive=disk,bootindex=1"],
-  scsi: ["virtio-scsi-pci,id=scsi", "scsi-hd,bus=scsi.0,drive=disk,bootindex=1"]
-};
-var CARDS = {
-  virtio: "virtio-net-pci",
-  e1000: "e1000",
-  e1000e: "e1000e",
-  vmxnet3: "vmxnet3"
-};
-var network = (forwards) => ["user,id=net,restrict=on", ...forwards.map((port) => `hostfwd=tcp:127.0.0.1:0-:${port}`)].join(",");
-var socket = (id, path) => `socket,id=${id},path=${path.replaceAll(",", ",,")},server=on,wait=off`;
-var KVM_FAILURE = /KVM internal error|failed to initialize kvm|Could not access KVM|kvm.*(?:not supported|failed)|invalid accelerator kvm/i;
-
-// src/boot-check/monitor.ts
-import { createConnection as createConnection3 } from "node:net";
-import { createInterface } from "node:readline";
-var RETRY2 = 50;
-var PATIENCE2 = 1e4;
-var Monitor = class {
-  /** @param path of the socket that QEMU makes */
-  constructor(path) {
-    this.path = path;
-    this.#connect();
-  }
-  path;
-  #socket = null;
-  /** Called with every event of QMP as it comes, such as `RESET`, and its data. */
-  onEvent = () => {
-  };
-  #closed = false;
-  #finished = () => {
-  };
-  #ended = new Promise((resolve2) => {
-    this.#finished = resolve2;
-  });
-  #connected = () => {
-  };
-  #ready = new Promise((resolve2) => {
-    this.#connected = resolve2;
-  });
-  #pending = /* @__PURE__ */ new Map();
-  #lastId = 0;
-  /**
-   * Has QEMU carry out a command.
-   * @returns what the command returns
-   * @throws Error with QEMU's words if it refuses, or if it does not answer
-   */
-  async execute(command, args = {}) {
-    const id = ++this.#lastId;
-    const answered = this.#ready.then(
-      () => new Promise((resolve2) => {
-        this.#pending.set(id, resolve2);
-        this.#socket?.write(`${JSON.stringify({ execute: command, arguments: args, id })}
-`);
-      })
-    );
-    let timer;
-    const late = new Promise((resolve2) => {
-      timer = setTimeout(() => resolve2({ error: { desc: "QEMU does not answer" } }), PATIENCE2);
-    });
-    const ended = this.#ended.then(() => ({ error: { desc: "QEMU has ended" } }));
-    const message = await Promise.race([answered, late, ended]);
-    clearTimeout(timer);
-    this.#pending.delete(id);
-    if (message.error) throw new Error(`${command}: ${message.error.desc ?? "QEMU refuses"}`);
-    return message.return;
-  }
-  /** Ends the talk; commands under way and later ones fail. */
-  close() {
-    this.#closed = true;
-    this.#finished();
-    this.#socket?.destroy();
-  }
-  #connect() {
-    if (this.#closed) return;
-    const socket2 = createConnection3(this.path);
-    this.#socket = socket2;
-    socket2.on("connect", () => {
-      socket2.write('{"execute":"qmp_capabilities"}\n');
-      this.#connected();
-      this.execute("query-status").then(
-        (answer) => {
-          if (answer.status === "shutdown")
-            this.onEvent("SHUTDOWN", { guest: true, reason: "guest-shutdown" });
-        },
-        () => {
-        }
-      );
-    });
-    socket2.on("error", () => setTimeout(() => this.#connect(), RETRY2).unref());
-    socket2.on("close", (hadError) => {
-      if (!hadError) this.#finished();
-    });
-    const lines = createInterface({ input: socket2 });
-    lines.on("error", () => {
-    });
-    lines.on("line", (line) => this.#hear(line));
-  }
-  #hear(line) {
-    let message;
-    try {
-      message = JSON.parse(line);
-    } catch {
-      return;
-    }
-    if (message.event !== void 0) this.onEvent(message.event, message.data ?? {});
-    if (message.id !== void 0) this.#pending.get(message.id)?.(message);
-  }
-};
-
-// src/boot-check/screenshot.ts
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { basename as basename2 } from "node:path";
-import { crc32, deflateSync } from "node:zlib";
-var PNG_SIGNATURE = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]);
-function pngOf(ppm) {
-  const [header = "", columns, lines] = /^P6\s+(\d+)\s+(\d+)\s+255\s/.exec(ppm.toString("latin1", 0, 64)) ?? [];
-  const [width, height] = [Number(columns), Number(lines)];
-  const pixels = ppm.subarray(header.length);
-  if (header === "" || width * height === 0 || pixels.length < width * height * 3)
-    throw new Error("QEMU wrote no picture");
-  const rows = Array.from({ length: height }, (_, y) => [
-    Buffer.from([0]),
-    // no filter
-    pixels.subarray(y * width * 3, (y + 1) * width * 3)
-  ]);
-  const size = Buffer.alloc(13);
-  size.writeUInt32BE(width, 0);
-  size.writeUInt32BE(height, 4);
-  size.set([8, 2], 8);
-  return Buffer.concat([
-    PNG_SIGNATURE,
-    chunk("IHDR", size),
-    chunk("IDAT", deflateSync(Buffer.concat(rows.flat()))),
-    chunk("IEND", Buffer.alloc(0))
-  ]);
-}
-function chunk(type, data) {
-  const content = Buffer.concat([Buffer.from(type), data]);
-  const [length, check] = [Buffer.alloc(4), Buffer.alloc(4)];
-  length.writeUInt32BE(data.length);
-  check.writeUInt32BE(crc32(content));
-  return Buffer.concat([length, content, check]);
-}
-async function takeScreenshot(monitor, path) {
-  const ppm = `${path}.ppm`;
-  try {
-    await monitor.execute("screendump", { filename: basename2(ppm) });
-    writeFileSync(path, pngOf(readFileSync(ppm)));
-  } catch (error2) {
-    info(`No screenshot of the machine: ${inert(messageOf(error2))}`);
-  } finally {
-    rmSync(ppm, { force: true });
-  }
-}
-
-// src/boot-check/causes.ts
-var UNMOUNTED_ROOT = [
-  /VFS: Unable to mount root/,
-  /VFS: Cannot open root device/,
-  /ALERT!.*does not exist/,
-  /Failed to mount \S+ as root file system/,
-  /mount: mounting .* on \/(?:root|sysroot) failed/i,
-  /Mounting .* on .*sysroot failed/i,
-  /(?:dracut|Warning: ).*(?:Could not boot|\/dev\/\S+ does not exist)/
-];
-var NO_INIT = [
-  /Kernel panic - not syncing: (?:No working init found|Requested init)/,
-  /can't execute '.*init'/i,
-  /No init found\. Try passing init=/
-];
-function describeRoot({ root, unmounted, disks, filesystemTrouble }) {
-  const tried = [
-    ...root === null ? [] : [`was asked for ${root.slice(0, 200)}`],
-    ...unmounted === null || unmounted === root ? [] : [`tried ${unmounted}`]
-  ].join(" and ");
-  const found = `kernel found ${disks.length === 0 ? "no disk" : disks.slice(0, 12).join(", ")}.`;
-  const said = unmounted === null || filesystemTrouble === null ? "" : ` It says "${filesystemTrouble}".`;
-  return (tried === "" ? ` The ${found}` : ` It ${tried}; the ${found}`) + said;
-}
-function adviseRoot({ disks, unmounted }) {
-  if (disks.length === 0)
-    return "The kernel or the initrd lacks a driver for the machine's disk (Debian's cloud kernel has virtio and NVMe but no SATA): choose another disk-bus, or set kernel: generic, or have the initrd include the driver.";
-  if (unmounted !== null)
-    return "The device is there, but not with a filesystem that this kernel mounts: leave rootfstype= out of kernel-args, and filesystem at ext4, or install a newer kernel in the Dockerfile.";
-  return "The disk is there, and root= or rootfstype= does not fit it: leave both out of kernel-args, and the root filesystem out of what the image changes about its initrd.";
-}
-var list = (units) => units.slice(0, 5).map(({ name, how }) => `${name} (${how})`).join(", ");
-var culprits = ({ failedUnits }) => failedUnits.filter(({ name, how }) => how !== "needs another" || /\.mount$|^\//.test(name));
-var EMERGENCY = {
-  patterns: [
-    /You are in (?:emergency|rescue) mode/,
-    /Cannot open access to console, the root account is locked/
-  ],
-  prompts: [/^Press Enter for (?:maintenance|emergency)/, /^Give root password for maintenance/]
-};
-var SELINUX_LOCKOUT = {
-  id: "selinux-lockout",
-  summary: "SELinux keeps init from starting the system.",
-  advice: "Files of a container image have no SELinux labels: leave enforcing=1 out of kernel-args and SELINUX=enforcing out of /etc/selinux/config, and relabel in the machine that runs."
-};
-var CAUSES = [
-  {
-    id: "no-boot-device",
-    summary: "The firmware found nothing to start on the disk.",
-    advice: "The MBR or its active partition is damaged; nothing in the image should be able to do that: please report it.",
-    patterns: [/Boot failed: not a bootable disk/],
-    prompts: [/No bootable device/, /^Missing operating system/i],
-    recorded: []
-  },
-  {
-    id: "loader-broken",
-    summary: "The boot loader could not load the rest of itself.",
-    advice: "Files in /boot/extlinux were changed after extlinux was installed, or the filesystem has features that it cannot read: leave /boot/extlinux out of the image and filesystem at ext4.",
-    patterns: [
-      /Failed to load ldlinux/,
-      /No DEFAULT or UI configuration/i,
-      /Failed to load COM32 file/,
-      /WARNING: No configuration file found/
-    ],
-    prompts: [/^Boot error/, /No DEFAULT or UI configuration directive found!/],
-    recorded: []
-  },
-  {
-    id: "kernel-not-loaded",
-    summary: ({ loading }) => loading === null ? "The boot loader could not load the kernel or its initrd." : `The boot loader could not load ${loading}.`,
-    advice: "Look at that file in the image: it is missing, no Linux kernel for x86, or larger than memory; for the last, raise memory.",
-    patterns: [
-      /^Loading .*\.\. *failed:/,
-      /Could not find kernel image/,
-      /Could not find ramdisk image/,
-      /Invalid or corrupt kernel image/,
-      /Booting kernel failed/,
-      /Initrd too large/i
-    ],
-    recorded: []
-  },
-  {
-    id: "out-of-memory",
-    summary: "The machine has too little memory to start.",
-    advice: "Raise memory, such as memory: 2048M, or make the initrd smaller.",
-    patterns: [
-      /System is out of memory/,
-      /Kernel panic - not syncing: (?:System is deadlocked on memory|Out of memory)/,
-      /Not enough memory to load specified image/i
-    ],
-    prompts: [/Out of memory.*-- System halted/i],
-    recorded: []
-  },
-  {
-    id: "out-of-memory",
-    summary: "The machine has too little memory to unpack its initrd.",
-    advice: "Raise memory, such as memory: 2048M, or make the initrd smaller.",
-    patterns: [...UNMOUNTED_ROOT, ...NO_INIT, /Kernel panic - not syncing/],
-    given: ({ isShortOfMemory }) => isShortOfMemory,
-    recorded: []
-  },
-  {
-    id: "kernel-damaged",
-    summary: "The kernel could not unpack itself.",
-    advice: "The kernel file in /boot of the image is damaged: install its package anew in the Dockerfile.",
-    patterns: [],
-    prompts: [/-- System halted/],
-    recorded: []
-  },
-  {
-    id: "initrd-corrupt",
-    summary: ({ initrdTrouble }) => `The kernel could not unpack the initrd: ${initrdTrouble}.`,
-    advice: "The initrd in /boot of the image is damaged or packed in a way that the kernel does not know: make it anew in the Dockerfile, with update-initramfs -u on Debian and Ubuntu, mkinitfs on Alpine, dracut --force on the Fedora family.",
-    patterns: [...UNMOUNTED_ROOT, ...NO_INIT],
-    given: ({ initrdTrouble }) => initrdTrouble !== null,
-    recorded: []
-  },
-  {
-    id: "no-root",
-    summary: (facts) => `The kernel or its initrd could not mount the root filesystem.${describeRoot(facts)}`,
-    advice: adviseRoot,
-    patterns: UNMOUNTED_ROOT,
-    recorded: []
-  },
-  {
-    id: "no-init",
-    summary: ({ init }) => `The kernel found no init program that it can start${init === null ? "" : `; it tried ${init} last`}.`,
-    advice: "Install an init system in the Dockerfile (systemd-sysv on Debian and Ubuntu, openrc on Alpine), or look at init= in kernel-args.",
-    patterns: NO_INIT,
-    recorded: []
-  },
-  {
-    id: "no-init",
-    summary: ({ initTrouble }) => `The initrd could not start init: ${initTrouble}.`,
-    advice: "Look at what that file is in the image: a program for x86-64, or a script whose interpreter is there, and so is all that it is linked to. Install an init system in the Dockerfile (systemd-sysv on Debian and Ubuntu, openrc on Alpine), or look at init= in kernel-args.",
-    // The initrd's last resort is a shell, which does not find itself on a terminal.
-    patterns: [
-      /Kernel panic - not syncing: Attempted to kill init/,
-      /can't access tty; job control turned off/
-    ],
-    given: ({ initTrouble }) => initTrouble !== null,
-    recorded: []
-  },
-  {
-    id: "init-died",
-    summary: ({ initEnd, missing }) => `The init program ended${initEnd === null ? "" : ` ${initEnd}`}, and the kernel cannot go on without it.` + (missing === null ? "" : ` It lacks ${missing}.`),
-    advice: "Look at what /sbin/init is in the image and at its last lines above; a shared library it needs may be missing.",
-    patterns: [/Kernel panic - not syncing: Attempted to kill init/],
-    recorded: []
-  },
-  {
-    ...SELINUX_LOCKOUT,
-    patterns: [
-      /Failed to load SELinux policy/,
-      /Unable to load SELinux Policy/i,
-      /Kernel panic - not syncing: SELinux/
-    ],
-    recorded: []
-  },
-  {
-    ...SELINUX_LOCKOUT,
-    patterns: [/systemd\[1\]: .*Freezing/, /You are in (?:emergency|rescue) mode/],
-    given: ({ isDeniedBySelinux }) => isDeniedBySelinux,
-    recorded: []
-  },
-  {
-    id: "init-crashes",
-    summary: "Init, systemd, gave up and froze.",
-    advice: "The line above says what it missed or where it crashed; most often a file of systemd was removed or replaced in the Dockerfile.",
-    patterns: [/systemd\[1\]: .*Freezing/, /^\[?!{4,}.*Freezing/, /systemd\[1\]: Caught <\w+>/],
-    recorded: []
-  },
-  {
-    id: "rescue",
-    summary: "The system went into systemd's emergency or rescue mode, as its kernel command line asks for.",
-    advice: "Leave that out of kernel-args.",
-    ...EMERGENCY,
-    given: ({ commandLine }) => /(?:^| )(?:systemd\.unit=(?:rescue|emergency)\.target|single|rescue|emergency|[1sS])(?: |$)/.test(
-      commandLine ?? ""
-    ),
-    recorded: []
-  },
-  {
-    id: "emergency-mode",
-    summary: (facts) => {
-      const units = culprits(facts);
-      const why = units.length > 0 ? ` because of ${list(units)}` : "";
-      return `The system went into systemd's emergency or rescue mode${why}.`;
-    },
-    advice: "A unit that the boot depends on failed, most often a mount in /etc/fstab that does not exist in this machine: take it out of the Dockerfile, or give it nofail there.",
-    ...EMERGENCY,
-    recorded: []
-  },
-  {
-    id: "initramfs-shell",
-    summary: "The initrd gave up and opened its shell.",
-    advice: "The lines above say what it missed; most often the disk driver or the root filesystem. break= in kernel-args opens it too.",
-    patterns: [
-      /initramfs emergency recovery shell/i,
-      /Dropping to a shell/i,
-      /Spawning shell within the initramfs/,
-      /Generating "\/run\/initramfs\/rdsosreport\.txt"/
-    ],
-    prompts: [/^\(initramfs\)/],
-    recorded: []
-  },
-  {
-    id: "panic",
-    summary: ({ panic, oops }) => `The kernel panicked${panic === null ? "" : `: ${panic}`}.${oops === null ? "" : ` Before that: ${oops}.`}`,
-    advice: "The first lines of the panic above name the reason. Another kernel may do: kernel: generic, or its package in the Dockerfile.",
-    patterns: [/Kernel panic - not syncing/, /end Kernel panic/],
-    recorded: []
-  },
-  {
-    id: "halted",
-    summary: "The machine halted before it was up.",
-    advice: "Something in the image halts it during boot: the last lines above name it.",
-    patterns: [/reboot: System halted/],
-    recorded: []
-  }
-];
-var LOGIN_PROMPT = /^(?!last )[\w.()-]+ login:(?:\s|$)|^login:\s*$/i;
-var isSuccess = (line, pattern) => pattern === null ? LOGIN_PROMPT.test(line) : pattern.test(line);
-function causeOf(line, facts, isFinished) {
-  const matches = (patterns = []) => patterns.some((pattern) => pattern.test(line));
-  return CAUSES.find(
-    ({ patterns, prompts, given }) => (isFinished && matches(patterns) || matches(prompts)) && (given === void 0 || given(facts))
-  ) ?? null;
-}
-function causeNamed(id) {
-  const cause = CAUSES.find((each) => each.id === id);
-  if (cause === void 0) throw new Error(`There is no cause ${id}.`);
-  return cause;
-}
-var say = (words, facts) => typeof words === "string" ? words : words(facts);
-var reasonOf = ({ id, summary: summary2, advice: advice2 }, facts) => ({
-  id,
-  summary: say(summary2, facts),
-  advice: say(advice2, facts)
-});
-function timeoutReason(phase, facts, spoke, { sign, within: within2 }) {
-  if (phase === "loader" && facts.loading === null) {
-    return {
-      ...reasonOf(causeNamed("loader-broken"), facts),
-      summary: `The boot loader started, and loaded nothing within ${within2}.`
-    };
-  }
-  if (!spoke || phase === "firmware" || phase === "loader") {
-    return {
-      id: "silent-console",
-      summary: `Nothing ${spoke ? "of the kernel " : ""}appeared on the serial console within ${within2}.`,
-      advice: "The kernel may log elsewhere: leave serial-console true and console= out of kernel-args. A kernel that stops before it can speak may lack a feature of the processor or memory: raise memory."
-    };
-  }
-  if (phase === "kernel" && facts.awaitedRoot !== null) return reasonOf(causeNamed("no-root"), facts);
-  if (phase === "initrd" && facts.initrdTrouble !== null) return reasonOf(causeNamed("initrd-corrupt"), facts);
-  const summary2 = `No ${sign} appeared on the serial console within ${within2}`;
-  if (facts.isUp) return { ...gettyMissing(sign), summary: `${summary2}, although the system is up.` };
-  const late = "If the system was still starting, raise boot-timeout.";
-  if (facts.waitingFor !== null) {
-    return {
-      id: "timeout",
-      summary: `${summary2}: systemd says "${facts.waitingFor}".`,
-      advice: `${late} Otherwise that unit waits for what never comes: give it a limit (TimeoutStartSec=, x-systemd.device-timeout=) or take it out of the Dockerfile.`
-    };
-  }
-  const trouble = facts.oops === null ? "" : ` The kernel is in trouble: ${facts.oops}.`;
-  return {
-    id: "timeout",
-    summary: `${summary2}; ${STUCK[phase]}.${trouble}`,
-    advice: phase === "kernel" || phase === "initrd" ? `${late} Otherwise the last lines above name what it waits for, most often a disk that the machine does not have.` : `${late} If it was up, it has no getty on ttyS0: enable one, or set boot-success-pattern to a line that it prints.`
-  };
-}
-var STUCK = {
-  kernel: "the kernel was still starting",
-  initrd: "the initrd was still running",
-  init: "init was running",
-  login: "init was running"
-};
-var gettyMissing = (sign) => ({
-  id: "getty-missing",
-  summary: `The system is up, but no ${sign} appears on the serial console.`,
-  advice: "It has no getty on ttyS0: enable one in the Dockerfile (under systemd: systemctl enable serial-getty@ttyS0.service), or set boot-success-pattern to a line that it prints."
-});
-var EVENTS = {
-  shutdown: {
-    id: "shutdown",
-    summary: "The machine powered itself off before it was up.",
-    advice: "Something in the image shuts it down during boot: the last lines above name it."
-  },
-  "reboot-loop": {
-    id: "reboot-loop",
-    summary: "The machine resets itself again and again.",
-    advice: "A kernel or init that reboots on failure: the last lines above say why it gave up."
-  },
-  panic: {
-    id: "panic",
-    summary: "The kernel panicked, and its console does not say why.",
-    advice: "The kernel logs elsewhere: leave serial-console true, and console= and quiet out of kernel-args, to see the reason."
-  },
-  "shutdown-later": {
-    id: "shutdown",
-    summary: "The machine powered itself off although it was up.",
-    advice: "Something in the image shuts it down: the last lines above name it."
-  },
-  "reset-later": {
-    id: "reset",
-    summary: "The machine reset itself although it was up.",
-    advice: "Something in the image reboots it, or its kernel failed: the last lines above say why."
-  }
-};
-
-// src/boot-check/console.ts
-import { StringDecoder as StringDecoder2 } from "node:string_decoder";
-var KEPT = 4096;
-var LINE_BREAK = /\u001b(?:c|\[[23]J|\[\d*(?:;0*1?)?[Hf])/;
-function visible(raw) {
-  const line = raw.replace(/\r+$/, "");
-  return stripTerminal(line.slice(line.lastIndexOf("\r") + 1));
-}
-function shorten(raw) {
-  if (raw.length <= 2 * KEPT) return raw;
-  const current = raw.slice(raw.lastIndexOf("\r", raw.length - 2) + 1);
-  return current.length <= 2 * KEPT ? current : current.slice(0, KEPT) + current.slice(-KEPT);
-}
-var isBlank = (line) => line.trim() === "";
-var ConsoleLines = class {
-  #decoder = new StringDecoder2("utf8");
-  #pending = "";
-  /** @returns the lines that the chunk completes */
-  write(chunk2) {
-    const [first = "", ...rest] = this.#decoder.write(chunk2).split("\n");
-    const parts = [this.#pending + first, ...rest];
-    const pieces = (parts.pop() ?? "").split(LINE_BREAK);
-    this.#pending = shorten(pieces.pop() ?? "");
-    const lines = parts.flatMap((part) => {
-      const shown = part.split(LINE_BREAK).map(visible);
-      return shown.filter((line, i) => i === shown.length - 1 || !isBlank(line));
-    });
-    return [...lines, ...pieces.map(visible).filter((line) => !isBlank(line))];
-  }
-  /** The line that has no newline yet: where a prompt stands. */
-  get partial() {
-    return visible(this.#pending);
-  }
-};
-var KERNEL_STAMP = /\[ {0,6}(\d{1,7}\.\d{6})\](?:\[ *[TC]\d+\])? /;
-var Strands = class {
-  #decoder = new StringDecoder2("utf8");
-  #program = "";
-  #message = null;
-  #wasCut = false;
-  /** @returns the messages and lines that the chunk completes */
-  write(chunk2) {
-    return this.#decoder.write(chunk2).split(/(?<=\n)/).flatMap((piece) => this.#add(piece));
-  }
-  /** The program's unfinished line, if a message stands in it; else nothing. */
-  get partial() {
-    return this.#wasCut ? visible(this.#program) : "";
-  }
-  /** @param piece with a newline at its end or none */
-  #add(piece) {
-    const isEnd = piece.endsWith("\n");
-    if (this.#message !== null) {
-      this.#message = shorten(this.#message + piece);
-      if (!isEnd) return [];
-      const message = visible(this.#message.trimEnd());
-      this.#message = null;
-      return this.#wasCut ? [message] : [];
-    }
-    const text = this.#program + piece;
-    const stamp = KERNEL_STAMP.exec(text);
-    if (stamp !== null) {
-      this.#program = text.slice(0, stamp.index);
-      this.#wasCut ||= !isBlank(visible(this.#program));
-      this.#message = "";
-      return this.#add(text.slice(stamp.index));
-    }
-    if (!isEnd) {
-      this.#program = shorten(text);
-      return [];
-    }
-    const line = visible(text.trimEnd());
-    const wasCut = this.#wasCut;
-    this.#program = "";
-    this.#wasCut = false;
-    return wasCut ? [line] : [];
-  }
-};
-
-// src/boot-check/facts.ts
-var NO_FACTS = {
-  loading: null,
-  awaitedRoot: null,
-  commandLine: null,
-  root: null,
-  unmounted: null,
-  filesystemTrouble: null,
-  disks: [],
-  init: null,
-  initTrouble: null,
-  initEnd: null,
-  oops: null,
-  panic: null,
-  initrdTrouble: null,
-  isShortOfMemory: false,
-  failedUnits: [],
-  waitingFor: null,
-  isDeniedBySelinux: false,
-  isUp: false,
-  missing: null
-};
-var SIGNALS = {
-  4: "SIGILL",
-  6: "SIGABRT",
-  7: "SIGBUS",
-  9: "SIGKILL",
-  11: "SIGSEGV"
-};
-function describeEnd(hex) {
-  const status = Number.parseInt(hex, 16);
-  const signal = status & 127;
-  return signal === 0 ? `with exit code ${status >> 8 & 255}` : `by ${SIGNALS[signal] ?? `signal ${signal}`}`;
-}
-var withDisks = (facts, ...names) => ({
-  disks: [.../* @__PURE__ */ new Set([...facts.disks, ...names])]
-});
-var withUnit = ({ failedUnits }, name, how) => failedUnits.some((unit2) => unit2.name === name) ? {} : { failedUnits: [...failedUnits, { name, how }] };
-var unitIn = (words) => /^(\S+\.(?:service|mount|device|target|swap|socket|timer|path))(?: - .*)?\.?$/.exec(words)?.[1] ?? // A long name loses its middle, and with it half of what colours it.
-words.replace(/^[\d;]*(?=…)|\.+$|…$/g, "");
-var partitionsOf = (disk, names) => names.split(" ").filter((name) => name !== "").map((name) => name.startsWith("p") ? disk + name : name);
-var withNameOfLast = (facts, name) => {
-  const last = facts.failedUnits.at(-1);
-  const others = { ...facts, failedUnits: facts.failedUnits.slice(0, -1) };
-  return last === void 0 ? {} : { failedUnits: others.failedUnits, ...withUnit(others, name, last.how) };
-};
-var SIGNS = [
-  // On the display and the serial port that the firmware shows it on too, it stands twice.
-  [/^Loading (\S+?)\.{2,}(?=Loading |\s|failed|ok|$)/, (_, loading = "") => ({ loading })],
-  [/Waiting for root device (\S+?)\.\.\./, (_, awaitedRoot = "") => ({ awaitedRoot, root: awaitedRoot })],
-  [
-    /Command line: (.*)/,
-    ({ root }, commandLine = "") => ({
-      commandLine,
-      root: /(?:^| )root=(\S+)/.exec(commandLine)?.[1] ?? root
-    })
-  ],
-  [/ALERT! {2}(\S+) does not exist/, (_, root = "") => ({ root })],
-  [/ \[([a-z]+\w*)\] [\d,]+ \d+-byte logical blocks/, (facts, disk = "") => withDisks(facts, disk)],
-  [
-    /\] {1,3}([svx]d[a-z]+|nvme\d+n\d+|mmcblk\d+):((?: p?\w+)*)$/,
-    (facts, disk = "", names = "") => withDisks(facts, disk, ...partitionsOf(disk, names))
-  ],
-  [
-    /(?:Failed to mount |mount: mounting )(\/dev\/\S+) (?:as root|on \/root|on \/sysroot)/,
-    (_, unmounted = "") => ({ unmounted })
-  ],
-  [
-    /\] ((?:EXT[234]-fs|XFS|BTRFS|SQUASHFS)(?: error| \()(?!.*(?:mounted filesystem|re-mounted|Mounting|Ending clean|using )).*)/,
-    (_, filesystemTrouble = "") => ({ filesystemTrouble })
-  ],
-  // What a kernel lists that cannot mount its root.
-  [/\] [\da-f]{4} +\d+ ([a-z]+\w*)/, (facts, disk = "") => withDisks(facts, disk)],
-  [/\bRun (?!\/init )(\S+) as init process/, (_, init = "") => ({ init })],
-  [/run-init: ((\S+): .+)/, (_, initTrouble = "", init = "") => ({ initTrouble, init })],
-  [/Failed to execute (\S+) \(error/, (_, init = "") => ({ init })],
-  [/Attempted to kill init! exitcode=0x([\da-f]+)/, (_, status = "") => ({ initEnd: describeEnd(status) })],
-  [/Kernel panic - not syncing: (.*)/, ({ panic }, words = "") => ({ panic: panic ?? words })],
-  [
-    /((?:BUG: |Oops: |Oops - |general protection fault|Unable to handle kernel |kernel BUG at ).*)/,
-    ({ oops }, words = "") => ({ oops: oops ?? words })
-  ],
-  [
-    /(Initramfs unpacking failed.*|Failed to decompress.*initr.*|XZ-compressed data is corrupt|Decoding failed)$/,
-    ({ initrdTrouble }, words = "") => ({ initrdTrouble: initrdTrouble ?? words })
-  ],
-  [
-    /Out of memory: |invoked oom-killer|Initramfs unpacking failed: write error/,
-    () => ({ isShortOfMemory: true })
-  ],
-  [/^\[FAILED\] Failed to \w+ (.*)/, (facts, words = "") => withUnit(facts, unitIn(words), "failed")],
-  [
-    /^\[ *TIME *\] Timed out (?:waiting for device|starting|stopping) (.*)/,
-    (facts, words = "") => withUnit(facts, unitIn(words), "timed out")
-  ],
-  [
-    /^\[DEPEND\] Dependency failed for (.*)/,
-    (facts, words = "") => withUnit(facts, unitIn(words), "needs another")
-  ],
-  [/^See 'systemctl status ([^']+)' for details/, withNameOfLast],
-  [
-    /(A (?:start|stop) job is running for .+?|Job \S+\/(?:start|stop) running)(?: *\((?:\d|no limit).*)?$/,
-    (_, waitingFor = "") => ({ waitingFor })
-  ],
-  [/avc: +denied/, () => ({ isDeniedBySelinux: true })],
-  [
-    /Reached target .*(?:multi-user\.target|Multi-User System|Graphical Interface)|systemd\[1\]: Startup finished in/,
-    () => ({ isUp: true })
-  ],
-  [
-    /(?:error while loading shared libraries: |Error loading shared library )([^:]+)/,
-    (_, missing = "") => ({ missing })
-  ]
-];
-function readFacts(facts, line) {
-  let known = facts;
-  for (const [sign, news] of SIGNS) {
-    const match = sign.exec(line);
-    if (match !== null) known = { ...known, ...news(known, ...match.slice(1)) };
-  }
-  return known;
-}
-
-// src/boot-check/phases.ts
-var PHASES = ["firmware", "loader", "kernel", "initrd", "init", "login"];
-var SIGNS2 = {
-  loader: [/^Booting from (?:Hard Disk|0000:7c00)/, /\b(?:SYS|EXT|ISO)LINUX \d/, /^Loading \S+\.\.\./],
-  kernel: [KERNEL_STAMP, /^Decompressing Linux/, /^(?:early|Early) console in/],
-  initrd: [
-    /\bRun \/init as init process/,
-    // initramfs-tools, dracut, mkinitfs, mkinitcpio
-    /^Loading, please wait/,
-    /^Begin: (?:Loading essential drivers|Running \/scripts\/init-(?:top|premount))/,
-    /Running in initrd|in initial RAM disk|\(Initramfs\)!$/i,
-    /\bAlpine Init \d/,
-    /^:: running (?:early )?hook/
-  ],
-  init: [
-    /\bRun (?!\/init )\S+ as init process/,
-    /^Begin: Running \/scripts\/init-bottom/,
-    /Switching root/,
-    /^Welcome to (?!.*\(Initramfs\)!$).+!$/,
-    /\bINIT: version \S+ booting/,
-    /\bOpenRC \S+ is starting up/,
-    /\binit started: BusyBox/,
-    /- runit: .*booting/
-  ],
-  login: [
-    /Reached target .*(?:getty\.target|Login Prompts|Multi-User System)/,
-    /\bINIT: Entering runlevel/,
-    /- runit: enter stage: .*2$/,
-    // The end of what getty prints before it asks.
-    / ttyS\d+$/
-  ]
-};
-var milliseconds = (seconds) => Math.round(seconds * 1e3) / 1e3;
-var PhaseClock = class {
-  #starts;
-  /** When the kernel's clock began, as far as its messages tell: they come late, never early. */
-  #kernelStart = Number.POSITIVE_INFINITY;
-  /** @param start seconds from power-on to where the firmware began: not 0 after a reset */
-  constructor(start2 = 0) {
-    this.#starts = /* @__PURE__ */ new Map([["firmware", start2]]);
-  }
-  /** The phase that the boot is in. */
-  get current() {
-    return [...this.#starts.keys()].at(-1) ?? "firmware";
-  }
-  /** @param at seconds since power-on */
-  hear(line, at) {
-    const stamp = KERNEL_STAMP.exec(line);
-    if (stamp !== null) this.#kernelStart = Math.min(this.#kernelStart, at - Number(stamp[1]));
-    for (const name of PHASES.slice(PHASES.indexOf(this.current) + 1)) {
-      if (name !== "firmware" && SIGNS2[name].some((sign) => sign.test(line))) this.#starts.set(name, at);
-    }
-  }
-  /**
-   * What was seen so far. A phase that said nothing is missing, and the one before it has its time.
-   * @param end seconds since power-on
-   */
-  phases(end) {
-    const starts = [...this.#starts].map(([name, seen]) => ({
-      name,
-      // With console=ttyS0 the kernel is silent until it knows the port, and then tells all at once.
-      start: name === "kernel" ? Math.min(seen, this.#kernelStart) : seen
-    }));
-    let earliest = 0;
-    for (const phase of starts) earliest = phase.start = Math.max(phase.start, earliest);
-    return starts.map(({ name, start: start2 }, i) => ({
-      name,
-      start: milliseconds(start2),
-      seconds: milliseconds(Math.max(0, (starts[i + 1]?.start ?? end) - start2))
-    }));
-  }
-};
-
-// src/boot-check/verdict.ts
-var AFTERMATH = 0.4;
-var RESETS = 2;
-var RESET_ECHO = 0.5;
-var GETTY_GRACE = 30;
-var QUOTED_BEFORE = 16;
-var QUOTED_AFTER = 4;
-function splitAfterNewlines(chunk2) {
-  const pieces = [];
-  let from = 0;
-  for (let end = chunk2.indexOf(10); end >= 0; end = chunk2.indexOf(10, from)) {
-    pieces.push(chunk2.subarray(from, end + 1));
-    from = end + 1;
-  }
-  return from < chunk2.length ? [...pieces, chunk2.subarray(from)] : pieces;
-}
-var Judge = class {
-  constructor(options) {
-    this.options = options;
-  }
-  options;
-  #lines = new ConsoleLines();
-  #strands = new Strands();
-  #recent = [];
-  #after = [];
-  #facts = NO_FACTS;
-  #clock = new PhaseClock();
-  #resets = 0;
-  #lastReset = null;
-  #lastSound = 0;
-  #upSince = null;
-  #pending = null;
-  /** Whether a line of the console has decided. */
-  #isTold = false;
-  #verdict = null;
-  /**
-   * @param at seconds since power-on
-   * @returns the lines that the chunk completes, as a person would see them
-   */
-  hear(chunk2, at) {
-    this.tick(at);
-    this.#lastSound = at;
-    return splitAfterNewlines(chunk2).flatMap((piece) => this.#hearLine(piece, at));
-  }
-  /** @param at seconds since power-on */
-  notice(event, at) {
-    this.tick(at);
-    if (this.#verdict !== null) return;
-    const isUp = this.options.isUp ?? false;
-    if (event.kind === "ended") this.#suspect(event.reason, at);
-    else if (event.kind === "shutdown") this.#suspect(EVENTS[isUp ? "shutdown-later" : "shutdown"], at);
-    else if (event.kind === "panicked") this.#suspect(EVENTS.panic, at);
-    else if (isUp) this.#suspect(EVENTS["reset-later"], at);
-    else this.#restart(at);
-  }
-  /** Has time pass. @param at seconds since power-on */
-  tick(at) {
-    if (this.#verdict !== null) return;
-    const due = this.due;
-    if (due === null || at < due) return;
-    const { timeout, successPattern } = this.options;
-    if (this.#pending !== null) {
-      this.#verdict = { at: this.#pending.at, outcome: "failure", reason: this.#pending.reason() };
-    } else if (timeout !== null && due === timeout.seconds) {
-      const limit = { sign: this.#sign, within: timeout.within };
-      const reason = timeoutReason(this.#clock.current, this.#facts, this.spoke, limit);
-      this.#verdict = { at: due, outcome: "failure", reason };
-    } else if (successPattern === null) {
-      this.#verdict = { at: due, outcome: "failure", reason: gettyMissing(this.#sign) };
-    }
-  }
-  /** When time alone brings the verdict: seconds from power-on; null for never. */
-  get due() {
-    if (this.#verdict !== null) return null;
-    if (this.#pending !== null) return this.#pending.due;
-    const { timeout, successPattern } = this.options;
-    const dues = [
-      ...timeout === null ? [] : [timeout.seconds],
-      ...this.#upSince === null || successPattern !== null ? [] : [Math.max(this.#upSince, this.#lastSound) + GETTY_GRACE]
-    ];
-    return dues.length === 0 ? null : Math.min(...dues);
-  }
-  get verdict() {
-    return this.#verdict;
-  }
-  /** The line that has no newline yet. */
-  get partial() {
-    return this.#lines.partial;
-  }
-  /** Whether anything at all has appeared on the console. */
-  get spoke() {
-    return this.#recent.length > 0 || this.partial.trim() !== "";
-  }
-  /** The lines for a person to see: the last before the decision with the one that decided, and the first after it. */
-  get quotation() {
-    const end = !this.#isTold && this.partial.trim() !== "" ? [this.partial] : this.#after;
-    return [...this.#recent, ...end];
-  }
-  /** The phases of the boot until the verdict. */
-  get phases() {
-    return this.#clock.phases(this.#verdict?.at ?? this.#lastSound);
-  }
-  /** Names of units that failed, which need not keep the system from coming up. */
-  get failedUnits() {
-    return this.#facts.failedUnits.map(({ name }) => name);
-  }
-  get #sign() {
-    const { successPattern } = this.options;
-    return successPattern === null ? "login prompt" : `line that matches ${successPattern}`;
-  }
-  /** @param piece that holds one end of a line at most, at its own end */
-  #hearLine(piece, at) {
-    const wasTold = this.#isTold;
-    const strands = this.#strands.write(piece);
-    for (const line of strands) {
-      this.#learn(line, at);
-      this.#weigh(line, true, at);
-    }
-    this.#weigh(this.#strands.partial, false, at);
-    const lines = this.#lines.write(piece);
-    for (const line of lines) {
-      if (strands.length === 0) this.#learn(line, at);
-      this.#weigh(line, true, at);
-      this.#quote(line, wasTold);
-    }
-    const { partial } = this.#lines;
-    this.#weigh(partial, false, at);
-    if (this.#isTold && !wasTold && lines.length === 0) this.#quote(partial, false);
-    return lines;
-  }
-  #quote(line, wasTold) {
-    if (line.trim() === "") return;
-    if (!wasTold) {
-      this.#recent.push(line);
-      if (this.#recent.length > QUOTED_BEFORE) this.#recent.shift();
-    } else if (line !== this.#recent.at(-1) && this.#after.length < QUOTED_AFTER) this.#after.push(line);
-  }
-  /** Notes what a finished line tells that is no verdict by itself. */
-  #learn(line, at) {
-    if (this.#verdict !== null) return;
-    this.#facts = readFacts(this.#facts, line);
-    this.#clock.hear(line, at);
-    if (this.#facts.isUp) this.#upSince ??= at;
-  }
-  /** Says what follows from a line. */
-  #weigh(line, isFinished, at) {
-    if (this.#verdict !== null || this.#isTold || line.trim() === "") return;
-    if (this.#pending === null && isSuccess(line, this.options.successPattern)) {
-      this.#verdict = { at, outcome: "success", line };
-      this.#isTold = true;
-      return;
-    }
-    const cause = causeOf(line, this.#facts, isFinished);
-    if (cause === null) return;
-    this.#isTold = true;
-    const reason = () => reasonOf(causeOf(line, this.#facts, isFinished) ?? cause, this.#facts);
-    this.#pending = { at, due: at + AFTERMATH, reason };
-  }
-  /** Something other than the console tells of a failure; the console may still tell why. */
-  #suspect(reason, at) {
-    this.#pending ??= { at, due: at + AFTERMATH, reason: () => reason };
-  }
-  #restart(at) {
-    const isEcho = this.#lastReset !== null && at - this.#lastReset < RESET_ECHO;
-    this.#lastReset = at;
-    if (isEcho) return;
-    this.#resets++;
-    if (this.#resets >= RESETS) {
-      this.#suspect(EVENTS["reboot-loop"], at);
-      return;
-    }
-    this.#facts = NO_FACTS;
-    this.#clock = new PhaseClock(at);
-    this.#upSince = null;
-  }
-};
-
-// src/boot-check/session.ts
-async function withMachine(host, undo, start2, work) {
-  const { boot, devices, pace, workDir, overlay, token, cases, on } = start2;
-  const { accelerator } = pace;
-  const { memoryMiB, cpus } = boot;
-  const folder = openSync3(workDir, "r");
-  const sockets = { monitor: "monitor.qmp", guest: token === null ? null : "guest.socket" };
-  const forwards = [...new Set(boot.expectations.map(({ port }) => port))];
-  const begin = performance.now();
-  const secondsSince = () => (performance.now() - begin) / 1e3;
-  const qemu = host.start(
-    qemuArgv({
-      ...{ name: `docker-to-disk-${undo.runId}`, accelerator, memoryMiB, cpus, overlay, forwards, devices },
-      ...sockets
-    }),
-    { stdio: ["ignore", "pipe", "pipe"], cwd: workDir }
-  );
-  const log = createWriteStream(start2.serialLog, { flags: "a" });
-  const monitor = new Monitor(`/proc/self/fd/${folder}/${sockets.monitor}`);
-  const guest = token === null ? null : new Guest(`/proc/self/fd/${folder}/${sockets.guest}`, token);
-  void qemu.ended.then(() => monitor.close());
-  const judge = new Judge({
-    successPattern: boot.successPattern,
-    timeout: { seconds: pace.timeout, within: describeTimeout(boot, pace) }
-  });
-  const court = new Court({ qemu, monitor, log, accelerator, secondsSince });
-  const note = (check, seconds, failure, output = "") => void cases.push({ name: check, machine: describeDevices(devices), seconds, failure, output });
-  const consoleOf = ({ quotation: lines }) => ({ what: "The console", lines });
-  try {
-    const verdict = await court.hear(judge);
-    if (host.cancelled.aborted) throw host.cancelled.reason;
-    if (judge.partial.trim() !== "") printGuest(judge.partial);
-    if (verdict instanceof Error) throw verdict;
-    const { phases, failedUnits } = judge;
-    if (verdict.outcome === "failure") {
-      const progress = { accelerator, seconds: verdict.at, phases };
-      const failed = new BootFailure(verdict.reason, progress, consoleOf(judge), start2.lead + on);
-      note(start2.name, verdict.at, failed.message);
-      throw failed;
-    }
-    const { at: seconds, line: evidence } = verdict;
-    note(start2.name, seconds, null);
-    const later = new Judge({ successPattern: /(?!)/, timeout: null, isUp: true });
-    const downfall = court.hear(later).then((end) => end instanceof Error || end.outcome === "success" ? unexpected(end) : end.reason);
-    return await work({
-      ...{ monitor, seconds, evidence, phases, failedUnits, guest, note, downfall },
-      expectShutdown: () => court.expectShutdown(),
-      failure: (reason, quotation) => {
-        const told = later.quotation.length > 0 ? later : judge;
-        const progress = { accelerator, seconds: secondsSince(), phases };
-        const lead = `The image boots${on}, but a check failed`;
-        return new BootFailure(reason, progress, quotation ?? consoleOf(told), lead);
-      }
-    });
-  } catch (error2) {
-    throw host.cancelled.aborted ? host.cancelled.reason : error2;
-  } finally {
-    court.close();
-    if (!host.cancelled.aborted) await takeScreenshot(monitor, start2.screenshot);
-    await qemu.end(2e3);
-    monitor.close();
-    guest?.close();
-    log.end();
-    await once(log, "close").catch(() => {
-    });
-    closeSync3(folder);
-    for (const socket2 of Object.values(sockets))
-      if (socket2 !== null) rmSync2(join2(workDir, socket2), { force: true });
-  }
-}
-var unexpected = (end) => end instanceof Error ? end : new Error("A machine that is up cannot come up.");
-function describeTimeout(boot, pace) {
-  const doubled = pace.timeout === boot.timeout ? "" : `, doubled from ${boot.timeout} without KVM`;
-  return `boot-timeout (${pace.timeout} seconds${doubled})`;
-}
-var printGuest = (line) => info(`guest \u2502 ${inert(line)}`);
-var Court = class {
-  constructor(sources) {
-    this.sources = sources;
-    const { qemu, monitor, log, accelerator, secondsSince } = sources;
-    qemu.stdout?.on("data", (chunk2) => {
-      log.write(chunk2);
-      for (const line of this.#judge?.hear(chunk2, secondsSince()) ?? []) printGuest(line);
-      this.#look();
-    });
-    log.on("error", (error2) => this.#decide(error2));
-    qemu.stderr?.setEncoding("utf8");
-    qemu.stderr?.on("data", (text) => {
-      this.#stderr = (this.#stderr + text).slice(-4096);
-      if (accelerator === "kvm" && KVM_FAILURE.test(this.#stderr))
-        this.#decide(new KvmFailure(firstLine(this.#stderr)));
-    });
-    monitor.onEvent = (name, data) => {
-      if (name === "BLOCK_IO_ERROR" && data.nospace)
-        this.#decide(new Error("QEMU cannot write the machine's disk: no space left on device"));
-      const event = readEvent(name, data);
-      if (event?.kind === "shutdown" && this.#shutDown !== null) this.#shutDown();
-      else if (event !== null) this.#notice(event);
-    };
-    void qemu.ended.then((end) => {
-      if (accelerator === "kvm" && !(this.#judge?.spoke ?? false))
-        this.#decide(new KvmFailure(firstLine(this.#stderr) || "QEMU ended at once"));
-      this.#notice({ kind: "ended", reason: describeEnd2(end, this.#stderr) });
-    });
-  }
-  sources;
-  #judge = null;
-  #decide = () => {
-  };
-  #timer;
-  #stderr = "";
-  #shutDown = null;
-  /** Resolves to the judge's verdict, or to what failed on the host's side. */
-  hear(judge) {
-    this.#judge = judge;
-    return new Promise((resolve2) => {
-      this.#decide = resolve2;
-      this.#look();
-    });
-  }
-  expectShutdown() {
-    return new Promise((resolve2) => {
-      this.#shutDown = resolve2;
-    });
-  }
-  /** What happens from now on matters to nobody. */
-  close() {
-    clearTimeout(this.#timer);
-    this.sources.monitor.onEvent = () => {
-    };
-    this.#judge = null;
-  }
-  #notice(event) {
-    this.#judge?.notice(event, this.sources.secondsSince());
-    this.#look();
-  }
-  /** Sees whether there is a verdict, and looks again when time alone may bring it. */
-  #look() {
-    clearTimeout(this.#timer);
-    const judge = this.#judge;
-    if (judge === null) return;
-    if (judge.verdict !== null) {
-      this.#decide(judge.verdict);
-      return;
-    }
-    const { due } = judge;
-    if (due === null) return;
-    const wake = () => {
-      judge.tick(Math.max(due, this.sources.secondsSince()));
-      this.#look();
-    };
-    this.#timer = setTimeout(wake, Math.max(0, due - this.sources.secondsSince()) * 1e3);
-  }
-};
-function readEvent(name, data) {
-  if (name === "GUEST_PANICKED") return { kind: "panicked" };
-  if (data.guest !== true) return null;
-  if (name === "RESET") return { kind: "reset" };
-  return name === "SHUTDOWN" ? { kind: "shutdown" } : null;
-}
-var firstLine = (text) => text.trim().split("\n")[0] ?? "";
-function describeEnd2({ exitCode, signal }, stderr) {
-  const words = stderr.trim().split("\n").slice(-3).map(inert).join(" ");
-  return {
-    id: "qemu-ended",
-    summary: `QEMU ${signal ? `was ended by ${signal}` : `ended with exit code ${exitCode}`}${words ? `: ${words}` : ""}.`,
-    advice: "If memory was short on the runner, lower memory; otherwise the message above says what QEMU could not do."
-  };
-}
-
-// src/boot-check/boot-check.ts
-var TCG_STRETCH = 2;
-async function checkBoot(host, undo, options) {
-  const { boot, machines } = options;
-  const fallBack = (reason) => {
-    if (boot.accelerator === "kvm") throw noKvm(reason);
-    const timeout = boot.timeout * TCG_STRETCH;
-    info(
-      `No KVM (${inert(reason)}): the machine runs under TCG, QEMU's own emulation, which is several times slower. boot-timeout is doubled to ${timeout} seconds, test-timeout too.`
-    );
-    return { accelerator: "tcg", timeout, stretch: TCG_STRETCH };
-  };
-  const unusable2 = boot.accelerator === "tcg" ? null : await makeKvmUsable(host, undo);
-  let pace = {
-    accelerator: boot.accelerator === "tcg" ? "tcg" : "kvm",
-    timeout: boot.timeout,
-    stretch: 1
-  };
-  if (unusable2 !== null) pace = fallBack(unusable2);
-  const scripts = planScripts(boot);
-  const disk = scripts === null ? options.disk : await options.copyDisk(hookEdits(scripts.all, scripts.token, options.init));
-  const results = [];
-  for (const [i, devices] of machines.entries()) {
-    if (machines.length > 1) {
-      const title = `Machine ${i + 1} of ${machines.length}: ${describeDevices(devices)}`;
-      info(title);
-      appendFileSync(options.serialLog, `${i > 0 ? "\n" : ""}=== ${title} ===
-`);
-    }
-    const trial = {
-      options,
-      devices,
-      disk,
-      scripts,
-      persists: boot.checkPersistence && i === machines.length - 1
-    };
-    try {
-      results.push(await attempt(host, undo, { ...trial, pace }));
-    } catch (error2) {
-      if (!(error2 instanceof KvmFailure)) throw error2;
-      pace = fallBack(error2.message);
-      results.push(await attempt(host, undo, { ...trial, pace }));
-    }
-    const { evidence, seconds, accelerator, phases, failedUnits } = results[i];
-    info(
-      `The image boots: ${inert(evidence)} after ${formatSeconds(seconds)} under ${accelerator.toUpperCase()} (${phases.map(({ name, seconds: seconds2 }) => `${name} ${formatSeconds(seconds2)}`).join(", ")})`
-    );
-    if (failedUnits.length > 0)
-      warning(`The system is up, but these units failed: ${inert(failedUnits.join(", "))}`, {
-        title: "Failed units"
-      });
-  }
-  return results;
-}
-async function attempt(host, undo, trial) {
-  const { options, devices, pace, disk, scripts, persists } = trial;
-  const { boot, workDir, serialLog, screenshot, cases, machines } = options;
-  const { accelerator } = pace;
-  const overlay = join3(workDir, "overlay.qcow2");
-  await host.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", disk, overlay]);
-  const start2 = {
-    ...{ name: "boot", lead: "The image does not boot", boot, devices, pace, workDir, overlay, serialLog },
-    ...{ screenshot, cases, token: scripts?.token ?? null },
-    on: machines.length > 1 || devices.diskBus !== "virtio" ? ` with its ${describeDevices(devices)}` : ""
-  };
-  try {
-    const result = await withMachine(host, undo, start2, async (up) => {
-      const examination = { up, boot, pace, scripts };
-      checkBudget(examination);
-      const answers = await checkExpectations(examination);
-      const scripted = await runScripts(examination);
-      const units = await checkFailedUnits(examination);
-      if (persists) await writeAndShutDown(examination);
-      const { seconds, evidence, phases } = up;
-      const failedUnits = [.../* @__PURE__ */ new Set([...up.failedUnits, ...units.failedUnits])];
-      const checks = [...answers, ...scripted, ...units.checks];
-      return { devices, accelerator, seconds, evidence, phases, failedUnits, checks };
-    });
-    if (!persists) return result;
-    await host.run(["qemu-img", "commit", "-q", overlay], { timeout: 30 * 6e4 });
-    const unclean = await uncleanFilesystem(host, disk);
-    const second = { ...start2, name: "second boot", lead: "The image does not boot a second time" };
-    const again = await withMachine(host, undo, second, (up) => readAgain({ up, boot, pace, scripts }, unclean));
-    return { ...result, checks: [...result.checks, again] };
-  } finally {
-    rmSync3(overlay, { force: true });
-  }
-}
-
-// src/boot-check/junit.ts
-var xml = (text) => stripTerminal(text).toWellFormed().replace(/[\ufffe\uffff]/g, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
-function junitXml(name, cases) {
-  const counts = (some) => {
-    const failures = some.filter(({ failure }) => failure !== null).length;
-    const seconds = some.reduce((sum, each) => sum + each.seconds, 0);
-    return `tests="${some.length}" failures="${failures}" errors="0" skipped="0" time="${seconds.toFixed(3)}"`;
-  };
-  const suites = [...new Set(cases.map(({ machine }) => machine))].map((machine) => {
-    const own = cases.filter((each) => each.machine === machine);
-    const body = own.map((each) => testCase(name, each)).join("\n");
-    return `  <testsuite name="${xml(`${name}: ${machine}`)}" ${counts(own)}>
-${body}
-  </testsuite>`;
-  });
-  return [
-    '<?xml version="1.0" encoding="UTF-8"?>',
-    `<testsuites name="${xml(name)}" ${counts(cases)}>`,
-    ...suites,
-    "</testsuites>",
-    ""
-  ].join("\n");
-}
-function testCase(suite, { name, machine, seconds, failure, output }) {
-  const attributes = `classname="${xml(`${suite}: ${machine}`)}" name="${xml(name)}" time="${seconds.toFixed(3)}"`;
-  const parts = [
-    ...failure === null ? [] : [`      <failure message="${xml(failure.split("\n")[0] ?? "")}">${xml(failure)}</failure>`],
-    ...output === "" ? [] : [`      <system-out>${xml(output)}</system-out>`]
-  ];
-  return parts.length === 0 ? `    <testcase ${attributes}/>` : `    <testcase ${attributes}>
-${parts.join("\n")}
-    </testcase>`;
-}
-
-// src/bootloader.ts
-import { closeSync as closeSync4, openSync as openSync4, readFileSync as readFileSync2, writeSync } from "node:fs";
-var LOADER_FOLDER = "boot/extlinux";
-var STALE = ["extlinux.conf", "ldlinux.sys", "ldlinux.c32", "extlinux.sys"].map(
-  (name) => `${LOADER_FOLDER}/${name}`
-);
-var MBR_CODE_BYTES = 440;
-var MBR_PLACES = [
-  "/usr/lib/syslinux/mbr/mbr.bin",
-  "/usr/lib/EXTLINUX/mbr.bin",
-  "/usr/share/syslinux/mbr.bin",
-  "/usr/lib/syslinux/bios/mbr.bin"
-];
-var MODULE_FOLDERS = [
-  "/usr/lib/syslinux/modules/bios",
-  "/usr/share/syslinux",
-  "/usr/lib/syslinux/bios"
-];
-var MENU_MODULES = ["menu.c32", "libutil.c32"];
-var MENU_SECONDS = 3;
-function kernelCommandLine(plan, kernel, { serialConsole, kernelArgs }) {
-  return [
-    kernel.initrd === null ? `root=PARTUUID=${partuuid(plan)}` : `root=UUID=${plan.uuid}`,
-    // Alpine's initramfs mounts nothing without it.
-    `rootfstype=${plan.filesystem}`,
-    // Writable whatever init makes of fstab; the initrd checks the filesystem before it mounts it.
-    "rw",
-    ...kernel.initrd === null ? ["rootwait"] : [],
-    // The last console is where init writes; both get the kernel's messages.
-    "console=tty0",
-    ...serialConsole ? ["console=ttyS0,115200"] : [],
-    kernelArgs
-  ].filter(Boolean).join(" ");
-}
-function syslinuxConfig(entries2, options) {
-  const several = entries2.length > 1;
-  const lines = [
-    ...options.serialConsole ? ["SERIAL 0 115200"] : [],
-    ...several && options.menu ? ["UI menu.c32", "MENU TITLE Boot"] : [],
-    `DEFAULT ${label(0)}`,
-    "PROMPT 0",
-    // In tenths of a second.
-    ...several ? [`TIMEOUT ${MENU_SECONDS * 10}`] : []
-  ];
-  entries2.forEach(({ kernel, commandLine }, i) => {
-    lines.push("", `LABEL ${label(i)}`, `  MENU LABEL Linux ${kernel.version}`, `  LINUX /${kernel.path}`);
-    if (kernel.initrd !== null) lines.push(`  INITRD /${kernel.initrd}`);
-    lines.push(`  APPEND ${commandLine}`);
-  });
-  return `${lines.join("\n")}
-`;
-}
-var label = (i) => i === 0 ? "linux" : `linux-${i}`;
-function planLoader(index, plan, kernels, options) {
-  for (const path of kernels.flatMap(({ path: path2, initrd }) => initrd === null ? [path2] : [path2, initrd])) {
-    if (!/^[\x21-\x7e]{1,200}$/.test(path)) {
-      throw new ActionError(
-        `The boot loader cannot name /${JSON.stringify(path)}: rename it without blanks and special characters.`,
-        "Unusable kernel name"
-      );
-    }
-  }
-  const menu = kernels.length > 1 && options.moduleFolder !== null;
-  const config = syslinuxConfig(
-    kernels.map((kernel) => ({ kernel, commandLine: kernelCommandLine(plan, kernel, options) })),
-    { serialConsole: options.serialConsole, menu }
-  );
-  return [
-    { kind: "file", path: `${LOADER_FOLDER}/syslinux.cfg`, content: config, mode: 420 },
-    ...STALE.filter((path) => {
-      const real = index.resolve(path, "keep");
-      return real !== null && index.entry(real) !== null;
-    }).map((path) => ({ kind: "remove", path })),
-    ...menu ? MENU_MODULES.map((name) => ({
-      kind: "file",
-      path: `${LOADER_FOLDER}/${name}`,
-      content: readFileSync2(`${options.moduleFolder}/${name}`),
-      mode: 420
-    })) : []
-  ];
-}
-async function installLoader(host, index, mountPoint) {
-  const { real } = placeOf(index, `${LOADER_FOLDER}/syslinux.cfg`);
-  const folder = `${mountPoint}/${real.slice(0, real.lastIndexOf("/"))}`;
-  await host.runAsRoot(["extlinux", "--install", folder], { timeout: 12e4 });
-}
-function writeBootCode(diskPath, mbrPath) {
-  const code = readFileSync2(mbrPath);
-  if (code.length === 0 || code.length > MBR_CODE_BYTES) {
-    throw new ActionError(
-      `${mbrPath} is no MBR code: it has ${code.length} bytes, and 1 to ${MBR_CODE_BYTES} fit.`
-    );
-  }
-  const disk = openSync4(diskPath, "r+");
-  try {
-    writeSync(disk, code, 0, code.length, 0);
-  } finally {
-    closeSync4(disk);
-  }
-}
-
-// src/container.ts
-import { mkdirSync as mkdirSync2, readFileSync as readFileSync3, rmSync as rmSync4, statfsSync as statfsSync2, writeFileSync as writeFileSync2 } from "node:fs";
-import { join as join4 } from "node:path";
-import { pipeline } from "node:stream/promises";
-var import_tar_stream2 = __toESM(require_tar_stream(), 1);
-
-// src/docker-build.ts
-var NEEDS = [
-  { input: "build-contexts", builders: ["buildx"], used: (build2) => build2.buildContexts.length > 0 },
-  { input: "cache-to", builders: ["buildx"], used: (build2) => build2.cacheTo.length > 0 },
-  { input: "builder", builders: ["buildx"], used: (build2) => build2.builder !== null },
-  { input: "secrets", builders: ["buildx", "buildkit"], used: (build2) => build2.secrets.length > 0 },
-  { input: "ssh", builders: ["buildx", "buildkit"], used: (build2) => build2.ssh.length > 0 }
-];
-var unsupportedInputs = (build2, builder) => NEEDS.filter(({ builders, used }) => used(build2) && !builders.includes(builder)).map(({ input }) => input);
-var csvField = (text) => /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-function buildArgv(build2, options) {
-  const { builder, platform, iidFile, secretPath } = options;
-  const each = (flag, values) => values.flatMap((value) => [flag, value]);
-  const one = (flag, value) => value === null ? [] : [flag, value];
-  const secrets = build2.secrets.map((secret) => {
-    const place = "path" in secret ? secret.path : secretPath(secret.id);
-    const fields = "variable" in secret ? [`id=${secret.id}`, `env=${secret.variable}`] : ["type=file", `id=${secret.id}`, `src=${place}`];
-    return fields.map(csvField).join(",");
-  });
-  return [
-    "docker",
-    ...builder === "buildx" ? ["buildx", "build", "--load"] : ["build"],
-    // Without it the legacy builder leaves the container of a step that fails.
-    ...builder === "legacy" ? ["--force-rm"] : ["--progress", "plain"],
-    // The legacy builder takes a platform only with experimental features on; without one it builds the engine's own.
-    ...builder === "legacy" ? [] : ["--platform", platform],
-    ...["--iidfile", iidFile],
-    ...one("--builder", build2.builder),
-    ...one("--file", build2.file),
-    ...one("--target", build2.target),
-    ...one("--network", build2.network),
-    ...build2.noCache ? ["--no-cache"] : [],
-    ...build2.pull ? ["--pull"] : [],
-    ...each("--build-arg", build2.buildArgs),
-    ...each("--build-context", build2.buildContexts),
-    ...each("--secret", secrets),
-    ...each("--ssh", build2.ssh),
-    ...each("--label", build2.labels),
-    ...each("--add-host", build2.addHosts),
-    ...each("--cache-from", build2.cacheFrom),
-    ...each("--cache-to", build2.cacheTo),
-    // A context that begins with a hyphen was made an absolute path or is a URL: nothing after this is an option.
-    "--",
-    build2.context
-  ];
-}
-
-// src/container.ts
-var MINUTE = 6e4;
-var BUILD_LIMIT = 6 * 60 * MINUTE;
-var MOUNT_OPTIONS_LIMIT = 3900;
-async function obtainImage(host, inputs, workDir) {
-  const { source } = inputs;
-  if (source.kind === "build") return build(host, source.build, inputs.platform, workDir);
-  const present = await host.run(["docker", "image", "inspect", "--format", "{{.Id}}", source.reference], {
-    allowFailure: true
-  });
-  if (present.exitCode === 0) {
-    info(`Image ${source.reference} is present.`);
-    return source.reference;
-  }
-  try {
-    await host.run(["docker", "pull", "--platform", inputs.platform, source.reference], {
-      onLine: (line) => info(inert(line)),
-      timeout: 30 * MINUTE
-    });
-  } catch (error2) {
-    throw new ActionError(
-      `Input image is ${JSON.stringify(source.reference)}, which is neither present nor could be pulled. ${messageOf(error2)}`,
-      "No such image"
-    );
-  }
-  return source.reference;
-}
-async function build(host, inputs, platform, workDir) {
-  const builder = await detectBuilder(host);
-  const unsupported = unsupportedInputs(inputs, builder);
-  if (unsupported.length > 0) {
-    throw new ActionError(
-      `${unsupported.join(", ")} cannot be honoured: this machine's Docker has ${BUILDER_NAMES[builder]}. Add a step with docker/setup-buildx-action before this one, or leave the input out.`,
-      "Docker cannot build this"
-    );
-  }
-  info(`Building with ${BUILDER_NAMES[builder]}.`);
-  const secretDir = join4(workDir, "secrets");
-  const secretPath = (id) => join4(secretDir, id);
-  mkdirSync2(secretDir, { mode: 448 });
-  for (const secret of inputs.secrets) {
-    if ("value" in secret) writeFileSync2(secretPath(secret.id), secret.value, { mode: 384 });
-  }
-  const iidFile = join4(workDir, "image-id");
-  try {
-    await host.run(buildArgv(inputs, { builder, platform, iidFile, secretPath }), {
-      env: builder === "buildx" ? {} : { DOCKER_BUILDKIT: builder === "buildkit" ? "1" : "0" },
-      onLine: (line) => info(inert(line)),
-      timeout: BUILD_LIMIT
-    });
-  } catch (error2) {
-    if (host.cancelled.aborted) throw error2;
-    throw new ActionError(`The Docker build failed. ${messageOf(error2)}`, "Docker build failed");
-  } finally {
-    rmSync4(secretDir, { recursive: true, force: true });
-  }
-  return readFileSync3(iidFile, "utf8").trim();
-}
-var BUILDER_NAMES = {
-  buildx: "buildx",
-  buildkit: "BuildKit without buildx",
-  legacy: "the legacy builder, without buildx"
-};
-async function detectBuilder(host) {
-  if (process.env.DOCKER_BUILDKIT === "0") return "legacy";
-  const buildx = await host.run(["docker", "buildx", "version"], { allowFailure: true });
-  if (buildx.exitCode === 0) return "buildx";
-  const client = await host.run(["docker", "version", "--format", "{{.Client.Version}}"], {
-    allowFailure: true
-  });
-  return Number.parseInt(client.stdout, 10) < 23 ? "buildkit" : "legacy";
-}
-async function readImageConfig(host, image) {
-  const inspected = await host.run(["docker", "image", "inspect", "--format", "{{json .}}", image]);
-  const { Architecture, Config } = JSON.parse(inspected.stdout);
-  return {
-    architecture: Architecture ?? "",
-    entrypoint: Config?.Entrypoint ?? [],
-    cmd: Config?.Cmd ?? [],
-    env: Config?.Env ?? [],
-    user: Config?.User ?? "",
-    workingDir: Config?.WorkingDir ?? "",
-    stopSignal: Config?.StopSignal ?? "",
-    volumes: Object.keys(Config?.Volumes ?? {}),
-    exposedPorts: Object.keys(Config?.ExposedPorts ?? {}),
-    onBuild: (Config?.OnBuild ?? []).length > 0
-  };
-}
-async function openContainer(host, undo, image, workDir) {
-  const name = `docker-to-disk-${undo.runId}`;
-  const held = [];
-  const hold = (resource) => {
-    undo.register(resource);
-    held.unshift(resource);
-  };
-  hold({ kind: "container", name });
-  await host.run(["docker", "create", "--name", name, "--network", "none", image, "/docker-to-disk"], {
-    timeout: 10 * MINUTE
-  });
-  const read = (path, limit = 1 << 20) => readFromContainer(host, name, path, limit);
-  const layers = await mountLayers(host, name, workDir, hold);
-  const tree = layers ? await readMounted(host, layers) : await readExported(host, name, workDir);
-  const close = async () => {
-    for (const resource of held) await undo.release(resource);
-  };
-  return { image, name, read, close, ...tree };
-}
-async function readMounted(host, mountPoint) {
-  const parser = new FindParser();
-  const find = host.startAsRoot(["find", mountPoint, "-printf", FIND_FORMAT], {
-    stdio: ["ignore", "pipe", "inherit"]
-  });
-  find.stdout?.on("data", (chunk2) => parser.write(chunk2));
-  const { exitCode } = await find.ended;
-  if (exitCode !== 0)
-    throw new ActionError(`find could not read the container's files (exit code ${exitCode}).`);
-  return {
-    index: parser.index,
-    keepsHoles: true,
-    archive: {
-      asRoot: true,
-      argv: [
-        ...["tar", "--create", "--file", "-", "--directory", mountPoint],
-        ...["--format", "posix", "--pax-option", "delete=atime,delete=ctime"],
-        ...[
-          "--numeric-owner",
-          "--acls",
-          "--xattrs",
-          "--xattrs-include",
-          "*",
-          "--sparse",
-          "--blocking-factor",
-          "512"
-        ],
-        "."
-      ]
-    }
-  };
-}
-async function readExported(host, name, workDir) {
-  const argv = ["docker", "export", name];
-  const index = new TreeIndex();
-  const running = host.start(argv, { stdio: ["ignore", "pipe", "inherit"] });
-  if (!running.stdout) throw new ActionError("docker export has no output.");
-  const parser = (0, import_tar_stream2.extract)();
-  const { bavail, bsize } = statfsSync2(workDir);
-  const free = bavail * bsize;
-  parser.on("entry", (header, stream, next) => {
-    const kind = TAR_KINDS[header.type ?? "file"];
-    const path = header.name.replace(/^(\.?\/)+/, "").replace(/\/$/, "");
-    if (kind !== void 0 && path !== "") {
-      const size = header.size ?? 0;
-      const link2 = kind === "l" ? header.linkname ?? "" : null;
-      const isFurtherName = header.type === "link";
-      const { mode = 0, uid = 0, gid = 0 } = header;
-      const entry = { kind, mode, uid, gid, size: link2?.length ?? size, link: link2 };
-      if (size > free) {
-        parser.destroy(
-          new ActionError(
-            `${workDir} has ${formatBytes(free)} free, but the image's files take more: /${inert(path)} has ${formatBytes(size)}.`,
-            "Not enough disk space"
-          )
-        );
-        return;
-      }
-      index.add(
-        path,
-        isFurtherName ? index.entry(header.linkname ?? "") ?? entry : entry,
-        roundToBlocks(size),
-        !isFurtherName
-      );
-    }
-    stream.on("end", next);
-    stream.on("error", () => {
-    });
-    stream.resume();
-  });
-  const problem = await pipeline(running.stdout, parser).then(
-    () => null,
-    (error2) => error2
-  );
-  if (problem !== null) await running.end();
-  if (problem instanceof ActionError) throw problem;
-  const { exitCode } = await running.ended;
-  if (exitCode !== 0 || problem !== null) {
-    throw new ActionError(
-      `docker export, which reads the container's files, failed with exit code ${exitCode}${problem === null ? "" : ` (${problem.message})`}. If the engine died, its own log says why; docker's words are in the log above.`,
-      "Docker failed"
-    );
-  }
-  return { index, archive: { asRoot: false, argv }, keepsHoles: false };
-}
-var TAR_KINDS = {
-  file: "f",
-  "contiguous-file": "f",
-  link: "f",
-  symlink: "l",
-  directory: "d",
-  "character-device": "c",
-  "block-device": "b",
-  fifo: "p"
-};
-async function mountLayers(host, name, workDir, hold) {
-  const because = (reason) => {
-    info(`The tree is read with docker export, since ${reason}.`);
-    return null;
-  };
-  const info2 = await host.run(["docker", "info", "--format", "{{json .SecurityOptions}}"], {
-    allowFailure: true
-  });
-  if (/name=(rootless|userns)/.test(info2.stdout)) return because("the engine maps user ids");
-  const graph = await host.run(["docker", "container", "inspect", "--format", "{{json .GraphDriver}}", name]);
-  const lowerDirs = overlayLayers(graph.stdout);
-  if (lowerDirs === null) return because("the storage driver is not overlay2");
-  const options = `ro,nodev,nosuid,noexec,lowerdir=${lowerDirs.join(":")}`;
-  if (options.length > MOUNT_OPTIONS_LIMIT)
-    return because(`${lowerDirs.length} layers are too many for one mount`);
-  const target = join4(workDir, "layers");
-  mkdirSync2(target, { recursive: true });
-  hold({ kind: "mount", target });
-  const mounted = await host.runAsRoot(
-    ["mount", "-t", "overlay", "-o", options, "overlay", target],
-    {
-      allowFailure: true,
-      timeout: MINUTE
-    }
-  );
-  return mounted.exitCode === 0 ? target : because(`its layers cannot be mounted (${inert(mounted.stderr.trim())})`);
-}
-function overlayLayers(graphDriver) {
-  const { Name, Data } = JSON.parse(graphDriver || "null") ?? {};
-  if (Name !== "overlay2" || !Data?.LowerDir || !Data.UpperDir) return null;
-  const folders = [Data.UpperDir, ...Data.LowerDir.split(":")];
-  return folders.every((folder) => /^\/[^,:\\]+$/.test(folder)) ? folders : null;
-}
-async function readFromContainer(host, name, path, limit) {
-  if (!isExact(path)) return null;
-  const running = host.start(["docker", "cp", `${name}:/${path}`, "-"], {
-    stdio: ["ignore", "pipe", "ignore"]
-  });
-  const chunks = [];
-  let size = 0;
-  let isFile2 = null;
-  const parser = (0, import_tar_stream2.extract)();
-  parser.on("entry", (header, stream, next) => {
-    isFile2 ??= header.type === "file";
-    stream.on("data", (data) => {
-      if (size >= limit) return;
-      const chunk2 = data;
-      chunks.push(chunk2);
-      size += chunk2.length;
-      if (size >= limit) void running.end(0);
-    });
-    stream.on("end", next);
-    stream.on("error", () => {
-    });
-  });
-  if (running.stdout) await pipeline(running.stdout, parser).catch(() => {
-  });
-  await running.ended;
-  return isFile2 ? Buffer.concat(chunks).subarray(0, limit) : null;
-}
-
-// src/formats.ts
-import { createHash } from "node:crypto";
-import {
-  closeSync as closeSync5,
-  createReadStream,
-  createWriteStream as createWriteStream2,
-  fsyncSync,
-  openSync as openSync5,
-  renameSync,
-  rmSync as rmSync5,
-  statSync as statSync2,
-  writeFileSync as writeFileSync3
-} from "node:fs";
-import { join as join6 } from "node:path";
-import { pipeline as pipeline2 } from "node:stream/promises";
-
 // src/inputs.ts
-import { existsSync, globSync, readFileSync as readFileSync4, statSync } from "node:fs";
-import { basename as basename3, join as join5, resolve } from "node:path";
+import { existsSync, globSync, readFileSync, statSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
 
 // node_modules/csv-parse/lib/api/CsvError.js
 var CsvError = class _CsvError extends Error {
@@ -4600,6 +2008,179 @@ var parse = function(data, opts = {}) {
   return records;
 };
 
+// src/distro/drivers.ts
+var DISK_BUSES = ["virtio", "sata", "nvme", "scsi"];
+var DISK_DRIVERS = {
+  virtio: ["virtio_blk", "virtio_pci"],
+  sata: ["ahci", "sd_mod"],
+  nvme: ["nvme"],
+  scsi: ["virtio_scsi", "virtio_pci", "sd_mod"]
+};
+var LARGEST_LIST = 1 << 20;
+async function readDrivers({ index, read }, { version, initrd }) {
+  const folder = ["lib/modules", "usr/lib/modules"].map((parent) => index.resolve(`${parent}/${version}`)).find((real) => real !== null);
+  if (folder === void 0 || version === "") return null;
+  const list2 = index.resolve(`${folder}/modules.builtin`);
+  const text = list2 === null ? null : await read(list2, LARGEST_LIST);
+  if (text === null) return null;
+  const builtIn = new Set(text.toString("latin1").split("\n").map(moduleOf));
+  const all = /* @__PURE__ */ new Set([...builtIn, ...filesBelow(index, folder).map(moduleOf)]);
+  return { early: initrd === null ? builtIn : all, all };
+}
+function missingForRoot(drivers, filesystem) {
+  if (drivers === null) return null;
+  const has = (name) => drivers.early.has(name);
+  const missing = [
+    // The driver ext4 reads ext3 and ext2 as well.
+    ...has("ext4") || has(filesystem) ? [] : [`the filesystem (${filesystem})`],
+    ...DISK_BUSES.some((bus) => DISK_DRIVERS[bus].every(has)) ? [] : [`any disk (${DISK_BUSES.join(", ")})`]
+  ];
+  return missing.length === 0 ? null : missing.join(" and ");
+}
+function filesBelow(index, folder) {
+  return index.list(folder).flatMap((name) => {
+    const path = `${folder}/${name}`;
+    const kind = index.entry(path)?.kind;
+    if (kind === "d") return filesBelow(index, path);
+    return kind === "f" ? [path] : [];
+  });
+}
+var moduleOf = (path) => (path.split("/").pop() ?? "").replace(/\.ko(\.\w+)?$/, "").replaceAll("-", "_");
+
+// src/boot-check/devices.ts
+var NETWORK_CARDS = ["virtio", "e1000", "e1000e", "vmxnet3"];
+var describeDevices = ({ diskBus, networkCard }) => `disk on ${diskBus}, network card ${networkCard}`;
+var NETWORK_DRIVERS = {
+  virtio: ["virtio_net", "virtio_pci"],
+  e1000: ["e1000"],
+  e1000e: ["e1000e"],
+  vmxnet3: ["vmxnet3"]
+};
+var fitting = (needed, all, drivers) => drivers === void 0 ? all[0] : all.find((one) => needed[one].every((name) => drivers.has(name))) ?? all[0];
+function planDevices({
+  diskBus,
+  networkCard,
+  matrix
+}, drivers) {
+  const card = networkCard === "auto" ? fitting(NETWORK_DRIVERS, NETWORK_CARDS, drivers?.all) ?? "virtio" : networkCard;
+  const bus = diskBus === "auto" ? fitting(DISK_DRIVERS, DISK_BUSES, drivers?.early) ?? "virtio" : diskBus;
+  return (matrix.length > 0 ? matrix : [bus]).map((one) => ({ diskBus: one, networkCard: card }));
+}
+var lacksDiskDriver = ({ diskBus }, drivers) => drivers === null ? [] : DISK_DRIVERS[diskBus].filter((name) => !drivers.early.has(name));
+
+// src/boot-check/expectations.ts
+import { request } from "node:http";
+import { createConnection } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+var PAUSE = 500;
+var PATIENCE = 5e3;
+var LOOK = 50;
+function parsePort(text) {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  return port >= 1 && port <= 65535 ? port : null;
+}
+function parseHttpExpectation(text) {
+  const [, digits = "", path = "", status] = /^(\d{1,5})(\/[\x21-\x7e]*)?=([1-5]\d\d)$/.exec(text) ?? [];
+  const port = parsePort(digits);
+  return port === null ? null : { kind: "http", port, path: path || "/", status: Number(status) };
+}
+var nameOf = (expected) => expected.kind === "port" ? `expect-port ${expected.port}` : `expect-http ${expected.port}${expected.path}=${expected.status}`;
+var readForwards = (usernet) => [...usernet.matchAll(/^\s*TCP\[(\w+)\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+[\d.]+\s+(\d+)\s/gm)].map(
+  ([, state2 = "", hostPort, guestPort]) => ({
+    state: state2,
+    hostPort: Number(hostPort),
+    guestPort: Number(guestPort)
+  })
+);
+var REFUSED = "nothing listens there";
+var SILENT = "the guest does not answer at all";
+async function meetExpectations(expectations, forwards, giveUp) {
+  const begin = performance.now();
+  const met = [];
+  const unmet = [];
+  const meet = async (expected) => {
+    for (; ; ) {
+      const answer = await ask(expected, forwards);
+      if (answer === null) {
+        met.push({ name: nameOf(expected), seconds: (performance.now() - begin) / 1e3 });
+        return;
+      }
+      if (giveUp.aborted) {
+        unmet.push({ name: nameOf(expected), answer });
+        return;
+      }
+      await delay(PAUSE, void 0, { signal: giveUp }).catch(() => {
+      });
+    }
+  };
+  await Promise.all(expectations.map(meet));
+  return { met, unmet };
+}
+async function ask(expected, forwards) {
+  const door = (await forwards()).find(
+    ({ state: state2, guestPort }) => state2 === "HOST_FORWARD" && guestPort === expected.port
+  );
+  if (door === void 0) return "QEMU does not forward the port";
+  if (expected.kind === "port") return askPort(door.hostPort, forwards);
+  const status = await askHttp(door.hostPort, expected);
+  if (status === expected.status) return null;
+  if (typeof status === "number") return `the answer is ${status}`;
+  return await askPort(door.hostPort, forwards) ?? status;
+}
+async function askPort(hostPort, forwards) {
+  const socket2 = createConnection({ host: "127.0.0.1", port: hostPort, allowHalfOpen: true });
+  let over = false;
+  let spoke = false;
+  socket2.on("error", () => {
+    over = true;
+  });
+  socket2.on("end", () => {
+    over = true;
+  });
+  socket2.on("data", () => {
+    spoke = true;
+  });
+  try {
+    for (const end = performance.now() + PATIENCE; performance.now() < end; ) {
+      await delay(LOOK);
+      if (spoke) return null;
+      const wasOver = over;
+      const states = (await forwards()).filter((forward) => forward.hostPort === hostPort);
+      if (states.some(({ state: state2 }) => /ESTABLISHED|WAIT|CLOSING|LAST_ACK/.test(state2))) return null;
+      if (wasOver) return REFUSED;
+    }
+    return SILENT;
+  } finally {
+    socket2.destroy();
+  }
+}
+function askHttp(hostPort, { port, path }) {
+  return new Promise((resolve2) => {
+    const silence = `there is no answer within ${PATIENCE / 1e3} seconds`;
+    const asking = request({
+      host: "127.0.0.1",
+      port: hostPort,
+      path,
+      // As somebody on the machine itself would ask: services refuse names that they do not know.
+      headers: { host: `localhost:${port}`, "user-agent": "docker-to-disk", connection: "close" },
+      agent: false,
+      signal: AbortSignal.timeout(PATIENCE)
+    });
+    asking.on("response", (response) => {
+      resolve2(response.statusCode ?? "the answer has no status");
+      response.on("error", () => {
+      });
+      asking.destroy();
+    });
+    asking.on("error", (error2) => {
+      if (error2.code === "ABORT_ERR" || error2.name === "TimeoutError") resolve2(silence);
+      else if (error2.code?.startsWith("HPE_")) resolve2("the answer is not HTTP");
+      else resolve2("the connection is closed without an answer");
+    });
+    asking.end();
+  });
+}
+
 // src/inputs.ts
 var CONTAINERS = ["raw", "qcow2", "vmdk", "vdi", "vhd", "vhdx"];
 var COMPRESSIONS = ["zst", "gz", "xz"];
@@ -4608,6 +2189,7 @@ var ACCELERATORS = ["auto", "kvm", "tcg"];
 var INSTALL_SYSTEM = ["auto", "always", "never"];
 var KERNEL_FLAVOURS = ["cloud", "generic"];
 var NETWORKS = ["dhcp", "none"];
+var needsCopy = ({ scripts, checkPersistence, failOnFailedUnits }) => scripts.length > 0 || checkPersistence || failOnFailedUnits;
 var extensionOf = (format) => format.compression ? `${format.container}.${format.compression}` : format.container;
 var Reader = class {
   problems = [];
@@ -4801,7 +2383,7 @@ function readContext(read) {
     read.wrong("context", context, `there is no such folder (looked in ${process.cwd()}).`);
     return { context, file };
   }
-  const dockerfile = resolve(file ?? join5(context, "Dockerfile"));
+  const dockerfile = resolve(file ?? join(context, "Dockerfile"));
   if (!isFile(dockerfile)) {
     const hint = existsSync(dockerfile) ? `${dockerfile} is not a file` : `there is no file ${dockerfile}`;
     if (file) read.wrong("file", file, `${hint}; give the path of the Dockerfile.`);
@@ -4889,7 +2471,7 @@ function readKernelArgs(read) {
 function readName(read, env) {
   const given = read.optional("name");
   if (given === null) {
-    const own = env.GITHUB_REPOSITORY?.split("/").pop() || basename3(process.cwd());
+    const own = env.GITHUB_REPOSITORY?.split("/").pop() || basename(process.cwd());
     return own.replace(/[^\w.-]+/g, "-").replace(/^[-.]+/, "").slice(0, 100) || "disk";
   }
   if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029":<>|*?\\/]|^[-.]|##\[/.test(given) || Buffer.byteLength(given) > 128) {
@@ -4974,7 +2556,7 @@ function readScripts(read) {
   });
   const files = [...new Set(paths)].flatMap((path) => {
     if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) <= LARGEST_SCRIPT)
-      return [{ name: path, content: readFileSync4(path) }];
+      return [{ name: path, content: readFileSync(path) }];
     read.wrong("test-scripts", path, "a script has at most 1 MiB; put larger files into the image.");
     return [];
   });
@@ -5022,7 +2604,2494 @@ function readPattern(read) {
 var isFile = (path) => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 var isFolder = (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
+// src/disk.ts
+var SECTOR = 512;
+var START_SECTOR = 2048;
+var START_BYTES = START_SECTOR * SECTOR;
+var INODE_BYTES = 256;
+var BLOCKS_PER_GROUP = 8 * BLOCK;
+var DESCRIPTORS_PER_BLOCK = BLOCK / 32;
+var LEAST_FILESYSTEM = 15 * MIB;
+var partuuid = (plan) => `${plan.diskId}-01`;
+function journalFor(filesystem, bytes) {
+  if (filesystem === "ext2") return 0;
+  const [, mib] = [
+    [128, 4],
+    [1024, 16],
+    [2048, 32],
+    [Infinity, 64]
+  ].find(([below = 0]) => bytes < below * MIB) ?? [];
+  return mib ?? 64;
+}
+function overhead(filesystem, bytes, inodes) {
+  const blocks = Math.ceil(bytes / BLOCK);
+  const groups = Math.ceil(blocks / BLOCKS_PER_GROUP);
+  const descriptorBlocks = Math.ceil(groups / DESCRIPTORS_PER_BLOCK);
+  const grown = Math.ceil(Math.min(blocks * 1024, 2 ** 32) / BLOCKS_PER_GROUP / DESCRIPTORS_PER_BLOCK);
+  const reserved = Math.min(grown, BLOCK / 4);
+  const copies = Array.from({ length: groups }, (_, group) => group).filter(hasSuperblock).length;
+  const tables = roundToBlocks(inodes * INODE_BYTES) + groups * 3 * BLOCK;
+  return tables + copies * (1 + descriptorBlocks + reserved) * BLOCK + journalFor(filesystem, bytes) * MIB;
+}
+function hasSuperblock(group) {
+  if (group < 2) return true;
+  return [3, 5, 7].some((base) => {
+    let power = base;
+    while (power < group) power *= base;
+    return power === group;
+  });
+}
+var inodesFor = (measure, bytes) => (
+  // mke2fs' own ratio is one inode for 16 KiB; a tree of small files needs more, and room to add some.
+  Math.max(Math.ceil(bytes / 16384), Math.ceil(measure.inodes * 1.05) + 1024)
+);
+function roomFor(measure, filesystem, freeBytes2) {
+  const lists = filesystem === "ext4" ? 0 : measure.bytes / 512;
+  const content = measure.bytes * 1.01 + lists + 2 * MIB + freeBytes2;
+  let bytes = Math.max(content, LEAST_FILESYSTEM);
+  for (; ; ) {
+    const needed = (content + overhead(filesystem, bytes, inodesFor(measure, bytes))) / 0.99;
+    if (needed <= bytes) break;
+    bytes = Math.ceil(needed / MIB) * MIB;
+  }
+  return {
+    filesystemBytes: bytes,
+    inodes: inodesFor(measure, bytes),
+    journalMiB: journalFor(filesystem, bytes)
+  };
+}
+function planDisk(measure, inputs) {
+  const { filesystem, sizeBytes, extraSpaceBytes } = inputs;
+  let room = roomFor(measure, filesystem, sizeBytes === null ? extraSpaceBytes : 0);
+  if (sizeBytes !== null) {
+    const least = room.filesystemBytes + START_BYTES;
+    if (sizeBytes < least) {
+      throw new ActionError(
+        `Input size is ${formatBytes(sizeBytes)} (${sizeBytes} bytes), but the content needs a disk of at least ${formatBytes(least)} (${least} bytes): set size to ${Math.ceil(least / MIB)}M or more, or to auto.`,
+        "Disk too small"
+      );
+    }
+    const filesystemBytes = sizeBytes - START_BYTES;
+    room = {
+      filesystemBytes,
+      inodes: inodesFor(measure, filesystemBytes),
+      journalMiB: journalFor(filesystem, filesystemBytes)
+    };
+  }
+  return {
+    sizeBytes: room.filesystemBytes + START_BYTES,
+    partition: { startSector: START_SECTOR, sectors: room.filesystemBytes / SECTOR },
+    diskId: randomBytes(4).toString("hex"),
+    filesystem,
+    uuid: randomUUID(),
+    label: "root",
+    inodes: room.inodes,
+    journalMiB: room.journalMiB
+  };
+}
+var sfdiskScript = ({ diskId, partition }) => [
+  "label: dos",
+  `label-id: 0x${diskId}`,
+  "unit: sectors",
+  "",
+  `start=${partition.startSector}, size=${partition.sectors}, type=83, bootable`,
+  ""
+].join("\n");
+var FEATURES = {
+  ext2: ["ext_attr", "resize_inode", "dir_index", "filetype", "sparse_super", "large_file"],
+  ext3: ["ext_attr", "resize_inode", "dir_index", "filetype", "sparse_super", "large_file"],
+  ext4: [
+    ...["ext_attr", "resize_inode", "dir_index", "filetype", "sparse_super", "large_file"],
+    ...["extent", "flex_bg", "huge_file", "uninit_bg", "dir_nlink", "extra_isize"]
+  ]
+};
+function mkfsArgv(plan, path, knowsPrezeroed) {
+  const extended = [
+    `offset=${START_BYTES}`,
+    "nodiscard",
+    "root_owner=0:0",
+    // The file is sparse: its blocks are zero already.
+    "lazy_journal_init=1",
+    knowsPrezeroed ? "assume_storage_prezeroed=1" : "lazy_itable_init=1"
+  ];
+  return [
+    ...["mke2fs", "-q", "-F", "-t", plan.filesystem, "-b", `${BLOCK}`, "-I", `${INODE_BYTES}`, "-m", "1"],
+    ...[
+      "-O",
+      ["none", ...plan.journalMiB > 0 ? ["has_journal"] : [], ...FEATURES[plan.filesystem]].join(","),
+      "-N",
+      `${plan.inodes}`
+    ],
+    ...plan.journalMiB > 0 ? ["-J", `size=${plan.journalMiB}`] : [],
+    ...[
+      "-U",
+      plan.uuid,
+      "-L",
+      plan.label,
+      "-E",
+      extended.join(","),
+      "--",
+      path,
+      `${plan.partition.sectors * SECTOR / 1024}k`
+    ]
+  ];
+}
+var filesystemIn = (path) => ({
+  name: `./${basename2(path)}?offset=${START_BYTES}`,
+  cwd: dirname(path)
+});
+async function createDisk(host, plan, path) {
+  closeSync(openSync(path, "wx", 420));
+  truncateSync(path, plan.sizeBytes);
+  await host.run(["sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", path], {
+    input: sfdiskScript(plan)
+  });
+  const version = await host.run(["mke2fs", "-V"]);
+  const [, major = "0", minor = "0"] = /mke2fs (\d+)\.(\d+)/.exec(version.stderr) ?? [];
+  await host.run(mkfsArgv(plan, path, Number(major) > 1 || Number(minor) >= 47));
+  await showJournal(host, plan, path, false);
+}
+function checkSpace(folder, plan, measure, inputs) {
+  const { bavail, bsize } = statfsSync(folder);
+  const free = bavail * bsize;
+  const made = inputs.formats.filter(
+    ({ container, compression }) => container !== "raw" || compression
+  ).length;
+  const copies = inputs.boot !== null && needsCopy(inputs.boot) ? 1 : 0;
+  const needed = Math.ceil(measure.bytes * (1 + copies + made * 0.8)) + 64 * MIB;
+  if (free >= needed) return;
+  throw new ActionError(
+    `${folder} has ${formatBytes(free)} free, but about ${formatBytes(needed)} are needed for a disk of ${formatBytes(plan.sizeBytes)} in the formats asked for. Set output-dir to a folder on a larger disk (/mnt on some hosted runners) or free space first.`,
+    "Not enough disk space"
+  );
+}
+var FILL_LIMIT = 60 * 6e4;
+async function mountDisk(host, undo, plan, path, workDir) {
+  const mountPoint = join2(workDir, "root");
+  mkdirSync(mountPoint);
+  const resources = [
+    { kind: "loop", file: path },
+    { kind: "mount", target: mountPoint }
+  ];
+  for (const resource of resources) undo.register(resource);
+  const options = [
+    ...[
+      "loop",
+      `offset=${START_BYTES}`,
+      `sizelimit=${plan.partition.sectors * SECTOR}`,
+      "nodev",
+      "nosuid",
+      "noexec"
+    ],
+    // The file is not the disk of a machine that may lose power: every barrier would be an fsync of it.
+    ...["barrier=0", "noinit_itable"]
+  ];
+  try {
+    await host.runAsRoot(["mount", "-t", "ext4", "-o", options.join(","), path, mountPoint], {
+      timeout: 12e4
+    });
+  } catch (error2) {
+    if (host.cancelled.aborted) throw error2;
+    throw new ActionError(
+      `The new filesystem cannot be mounted through a loop device. ${messageOf(error2)}`,
+      "No loop device"
+    );
+  }
+  return { path, mountPoint, resources };
+}
+async function fillDisk(host, disk, container, edits) {
+  const { mountPoint } = disk;
+  try {
+    await host.pipe(container.archive, { asRoot: true, argv: extractArgv(mountPoint) }, FILL_LIMIT);
+    if (!container.keepsHoles) await digHoles(host, mountPoint);
+    await applyEdits(host, container.index, mountPoint, edits);
+  } catch (error2) {
+    throw explainFullDisk(error2, disk);
+  }
+}
+async function finishDisk(host, undo, plan, disk) {
+  try {
+    await host.runAsRoot(["sync", "--file-system", disk.mountPoint], { timeout: FILL_LIMIT });
+    if (freeBytes(disk.path) < FULL) throw new Error("No space left on device");
+  } catch (error2) {
+    throw explainFullDisk(error2, disk);
+  }
+  for (const resource of disk.resources.toReversed()) await undo.release(resource);
+  await showJournal(host, plan, disk.path, true);
+  await checkFilesystem(host, disk.path);
+}
+async function digHoles(host, folder) {
+  await host.runAsRoot(
+    // A swap file with holes cannot be used.
+    [
+      "find",
+      folder,
+      "-xdev",
+      "-type",
+      "f",
+      "-size",
+      "+1024k",
+      "!",
+      "-iname",
+      "*swap*",
+      "-exec",
+      "fallocate",
+      "--dig-holes",
+      "--",
+      "{}",
+      ";"
+    ],
+    { timeout: FILL_LIMIT }
+  );
+  await host.runAsRoot(["fstrim", folder], { allowFailure: true, timeout: FILL_LIMIT });
+}
+async function showJournal(host, plan, path, shown) {
+  if (plan.journalMiB === 0) return;
+  const request2 = `feature ${shown ? "" : "-"}has_journal`;
+  const { name, cwd } = filesystemIn(path);
+  const { stdout } = await host.run(["debugfs", "-w", "-R", request2, name], { cwd });
+  if (stdout.includes("has_journal") !== shown)
+    throw new ActionError(`debugfs could not do "${request2}": ${stdout.trim()}`);
+}
+async function checkFilesystem(host, path) {
+  const { name, cwd } = filesystemIn(path);
+  const checked = await host.run(["e2fsck", "-fn", name], { allowFailure: true, cwd });
+  if (checked.exitCode !== 0) {
+    throw new ActionError(
+      `e2fsck finds errors in the new filesystem:
+${checked.stdout.slice(-2e3)}`,
+      "Damaged filesystem"
+    );
+  }
+  info(checked.stdout.trim().split("\n").pop() ?? "");
+}
+async function uncleanFilesystem(host, path) {
+  const { name, cwd } = filesystemIn(path);
+  const { stdout } = await host.run(["debugfs", "-R", "show_super_stats -h", name], { cwd });
+  const field = (label2) => stdout.split("\n").find((line) => line.startsWith(`${label2}:`))?.slice(label2.length + 1).trim() ?? "";
+  if (field("Filesystem features").split(" ").includes("needs_recovery"))
+    return "its journal holds what was not written yet";
+  return field("Filesystem state") === "clean" ? null : `its state is "${field("Filesystem state")}"`;
+}
+var FULL = 8 * MIB;
+var freeBytes = (path) => {
+  const { bavail, bsize } = statfsSync(path);
+  return bavail * bsize;
+};
+function explainFullDisk(error2, { path, mountPoint }) {
+  const outerFull = /No space left|Input\/output error|Read-only file system/.test(messageOf(error2)) && freeBytes(path) < FULL;
+  if (!outerFull && !/No space left on device/.test(messageOf(error2))) return error2;
+  const { bavail, bsize, ffree } = statfsSync(mountPoint);
+  const full = bavail * bsize < FULL || ffree === 0;
+  return new ActionError(
+    full && !outerFull ? `The content does not fit the root filesystem (${formatBytes(bavail * bsize)} and ${ffree} inodes left). Give it a larger size or extra-space.` : `The runner's disk is full while the image is made. Set output-dir to a folder on a larger disk. ${messageOf(error2)}`,
+    "No space left"
+  );
+}
+
+// src/boot-check/checks.ts
+import { randomBytes as randomBytes2 } from "node:crypto";
+
+// src/boot-check/guest-tests.ts
+import { StringDecoder } from "node:string_decoder";
+var FOLDER = ".docker-to-disk";
+var STARTER = `/${FOLDER}/init`;
+var quote = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
+var starter = (init) => `#!/bin/sh
+/bin/sh /${FOLDER}/watch &
+exec ${quote(init)} "$@"
+`;
+var watcher = (token) => `#!/bin/sh
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb
+cd /
+while [ ! -c /dev/ttyS1 ]; do sleep 1; done
+exec < /dev/ttyS1 > /dev/ttyS1 2>&1
+stty raw -echo 2>/dev/null
+last=0
+while read -r word number; do
+  [ "$word" = ${token} ] && [ "$number" -gt "$last" ] 2>/dev/null || continue
+  last=$number
+  printf '\\n%s begin %s\\n' ${token} "$number"
+  "/${FOLDER}/run-$number" < /dev/null
+  printf '\\n%s end %s %s\\n' ${token} "$number" "$?"
+done
+`;
+var runnable = (content) => {
+  const bytes = Buffer.from(content);
+  return bytes.subarray(0, 2).toString("latin1") === "#!" ? bytes : Buffer.concat([Buffer.from("#!/bin/sh -e\n"), bytes]);
+};
+var hookEdits = (scripts, token, init) => [
+  { kind: "folder", path: FOLDER, mode: 493, uid: 0, gid: 0 },
+  { kind: "file", path: `${FOLDER}/init`, content: Buffer.from(starter(init)), mode: 493 },
+  { kind: "file", path: `${FOLDER}/watch`, content: Buffer.from(watcher(token)), mode: 493 },
+  ...scripts.map(({ content }, i) => ({
+    kind: "file",
+    path: `${FOLDER}/run-${i + 1}`,
+    content: runnable(content),
+    mode: 493
+  }))
+];
+var initOf = (kernelArgs, init) => [...kernelArgs.matchAll(/(?:^| )init=(\S+)/g)].pop()?.[1] ?? init;
+var persistenceScripts = (token) => ({
+  write: {
+    name: "check-persistence: writing",
+    content: `#!/bin/sh
+echo ${token} > /${FOLDER}/written && exit 0
+echo 'The root filesystem is mounted like this:'
+grep ' / ' /proc/mounts
+exit 1
+`
+  },
+  shutDown: {
+    name: "check-persistence: shutting down",
+    content: `#!/bin/sh
+if [ -d /run/systemd/system ]; then systemctl poweroff && exit; fi
+poweroff || openrc-shutdown --poweroff now || shutdown -h now || init 0
+`
+  },
+  read: {
+    name: "check-persistence: reading",
+    content: `#!/bin/sh
+[ "$(cat /${FOLDER}/written)" = ${token} ] && exit 0
+echo 'What the first boot wrote is not there.'
+exit 1
+`
+  }
+});
+var FAILED_UNIT = "failed unit: ";
+var failedUnitsScript = (isAwaited) => ({
+  name: "fail-on-failed-units",
+  content: `#!/bin/sh
+${isAwaited ? `[ -d /run/systemd/system ] || { echo 'systemd does not run here: there are no units.'; exit 0; }
+systemctl is-system-running --wait > /dev/null` : "[ -d /run/systemd/system ] || exit 0"}
+failed=$(systemctl list-units --failed --plain --no-legend --no-pager --full) || exit
+echo "$failed" | while read -r unit rest; do
+  [ -n "$unit" ] || continue
+  echo "${FAILED_UNIT}$unit"
+  journalctl --unit "$unit" --boot --no-pager --output cat --lines 3 2>/dev/null
+done
+`
+});
+var readFailedUnits = (output) => output.split("\n").filter((line) => line.startsWith(FAILED_UNIT)).map((line) => line.slice(FAILED_UNIT.length));
+var LONGEST_LINE = 1 << 14;
+var GuestReader = class {
+  constructor(token) {
+    this.token = token;
+  }
+  token;
+  #decoder = new StringDecoder("utf8");
+  #pending = "";
+  #running = null;
+  #blank = 0;
+  write(chunk2) {
+    const lines = (this.#pending + this.#decoder.write(chunk2)).split("\n");
+    this.#pending = (lines.pop() ?? "").slice(-LONGEST_LINE);
+    return lines.flatMap((line) => this.#read(stripTerminal(line)));
+  }
+  #read(line) {
+    const [word, what, digits, code] = line.split(" ");
+    const number = Number(digits);
+    if (word === this.token && what === "begin") {
+      this.#running = number;
+      this.#blank = 0;
+      return [{ kind: "begin", number }];
+    }
+    if (this.#running === null) return [];
+    if (word === this.token && what === "end" && number === this.#running) {
+      this.#running = null;
+      return [...this.#blanks(this.#blank - 1), { kind: "end", number, exitCode: Number(code) }];
+    }
+    if (line === "") {
+      this.#blank++;
+      return [];
+    }
+    const before = this.#blanks(this.#blank);
+    this.#blank = 0;
+    return [...before, { kind: "line", text: line }];
+  }
+  #blanks(count) {
+    return Array.from({ length: Math.max(count, 0) }, () => ({ kind: "line", text: "" }));
+  }
+};
+
+// src/boot-check/checks.ts
+function planScripts(boot) {
+  if (!needsCopy(boot)) return null;
+  const token = `docker-to-disk-${randomBytes2(8).toString("hex")}`;
+  const persistence = persistenceScripts(token);
+  const failedUnits = failedUnitsScript(boot.failOnFailedUnits);
+  const all = [...boot.scripts, failedUnits, ...boot.checkPersistence ? Object.values(persistence) : []];
+  return { token, all, failedUnits, persistence };
+}
+var LEAST_FOR_EXPECTATIONS = 15e3;
+function checkBudget({ up, boot }) {
+  const { maxSeconds } = boot;
+  if (maxSeconds === null) return;
+  const reason = up.seconds > maxSeconds ? overBudget(up.seconds, maxSeconds) : null;
+  up.note("max-boot-seconds", up.seconds, reason?.summary ?? null);
+  if (reason !== null) throw up.failure(reason);
+}
+async function checkExpectations({ up, boot, pace }) {
+  const { expectations } = boot;
+  if (expectations.length === 0) return [];
+  const left = Math.max((pace.timeout - up.seconds) * 1e3, LEAST_FOR_EXPECTATIONS);
+  info(`The machine is up. Waiting for ${expectations.map(nameOf).join(", ")}`);
+  const giveUp = new AbortController();
+  const timer = setTimeout(() => giveUp.abort(), left);
+  const forwards = async () => {
+    const usernet = await up.monitor.execute("human-monitor-command", { "command-line": "info usernet" }).catch(() => "");
+    return readForwards(`${usernet}`);
+  };
+  try {
+    const outcome = await Promise.race([meetExpectations(expectations, forwards, giveUp.signal), up.downfall]);
+    if (outcome instanceof Error) throw outcome;
+    if (!("met" in outcome)) {
+      for (const expected of expectations) up.note(nameOf(expected), 0, outcome.summary);
+      throw up.failure(outcome);
+    }
+    const { met, unmet } = outcome;
+    for (const { name, seconds } of met) {
+      info(`${name}: holds after ${formatSeconds(seconds)}`);
+      up.note(name, seconds, null);
+    }
+    for (const { name, answer } of unmet) up.note(name, left / 1e3, answer);
+    if (unmet.length > 0) throw up.failure(unmetCause(unmet, left / 1e3));
+    return met;
+  } finally {
+    clearTimeout(timer);
+    giveUp.abort();
+  }
+}
+async function runScripts(examination) {
+  const { up, boot, pace } = examination;
+  const ended = [];
+  for (const script of boot.scripts) {
+    const { name } = script;
+    if (ended.at(-1)?.exitCode === null) break;
+    info(`Running ${inert(name)} in the machine`);
+    const result = await runInGuest(examination, name, script, boot.testTimeout * pace.stretch);
+    const failure = failureOf(result, "It");
+    up.note(name, result.seconds, failure, result.output);
+    info(
+      `${inert(name)}: ${failure === null ? "passed" : "failed"} after ${formatSeconds(result.seconds)}`
+    );
+    ended.push({ ...result, name });
+  }
+  const failed = ended.filter(({ exitCode }) => exitCode !== 0);
+  const [first] = failed;
+  if (first === void 0) return ended.map(({ name, seconds }) => ({ name, seconds }));
+  throw up.failure(
+    {
+      id: "test-script",
+      summary: failed.map((result) => failureOf(result, inert(result.name))).join(" "),
+      advice: 'All that it printed is in the log, behind "test \u2502".'
+    },
+    { what: `The output of ${inert(first.name)}`, lines: first.lastLines }
+  );
+}
+function failureOf({ exitCode, began, limit }, what) {
+  if (exitCode === 0) return null;
+  if (exitCode !== null) return `${what} failed with exit code ${exitCode}.`;
+  return began ? `${what} did not end within test-timeout (${limit} seconds).` : `${what} could not be started within ${limit} seconds: the machine has no second serial port, /dev/ttyS1, or ended what was started before its init.`;
+}
+async function runInGuest({ up, scripts }, name, script, seconds) {
+  if (up.guest === null || scripts === null) throw new Error("The machine has no scripts.");
+  const outcome = await Promise.race([up.guest.run(scripts.all.indexOf(script) + 1, seconds), up.downfall]);
+  if (outcome instanceof Error) throw outcome;
+  if ("seconds" in outcome) return outcome;
+  up.note(name, 0, outcome.summary);
+  throw up.failure({ ...outcome, summary: `While ${inert(name)} ran: ${outcome.summary}` });
+}
+var FAILED_UNITS = "fail-on-failed-units";
+var STEP_LIMIT = 120;
+async function checkFailedUnits(examination) {
+  const { up, boot, pace, scripts } = examination;
+  if (scripts === null) return { checks: [], failedUnits: [] };
+  if (boot.failOnFailedUnits) info("The machine is up. Waiting until systemd has started everything");
+  const limit = STEP_LIMIT * pace.stretch;
+  const result = await runInGuest(examination, FAILED_UNITS, scripts.failedUnits, limit);
+  const failedUnits = readFailedUnits(result.output);
+  if (!boot.failOnFailedUnits) return { checks: [], failedUnits };
+  const failed = failedUnits.length > 0 ? `${failedUnits.join(", ")} failed.` : null;
+  const summary2 = failureOf(result, "Asking systemd for its units") ?? failed;
+  up.note(FAILED_UNITS, result.seconds, summary2, result.output);
+  if (summary2 === null) return { checks: [{ name: FAILED_UNITS, seconds: result.seconds }], failedUnits: [] };
+  throw up.failure(
+    {
+      id: "failed-units",
+      summary: `${FAILED_UNITS}: ${inert(summary2)}`,
+      advice: "What the units themselves say is below. Mend them in the Dockerfile, or disable there what the machine does not need: systemctl disable, or mask."
+    },
+    { what: "What the machine said", lines: result.lastLines }
+  );
+}
+var PERSISTENCE = "check-persistence";
+var persistenceFailure = (up, summary2, advice2, lines = []) => {
+  up.note(PERSISTENCE, 0, summary2, lines.join("\n"));
+  const reason = { id: "persistence", summary: `${PERSISTENCE}: ${summary2}`, advice: advice2 };
+  return lines.length > 0 ? up.failure(reason, { what: "What the machine said", lines }) : up.failure(reason);
+};
+async function writeAndShutDown(examination) {
+  const { up, pace, scripts } = examination;
+  if (scripts === null) throw new Error("The machine has no scripts.");
+  const { write, shutDown } = scripts.persistence;
+  const limit = STEP_LIMIT * pace.stretch;
+  const written = await runInGuest(examination, PERSISTENCE, write, limit);
+  if (written.exitCode !== 0) {
+    const summary2 = failureOf(written, "Writing a file to the root filesystem") ?? "";
+    throw persistenceFailure(
+      up,
+      summary2,
+      "The root filesystem has to be writable once the system is up: look at ro in kernel-args, at /etc/fstab, and at what remounts it.",
+      written.lastLines
+    );
+  }
+  info("A file was written; the machine is shut down now.");
+  const down = up.expectShutdown().then(() => true);
+  let timer;
+  const late = new Promise((resolve2) => {
+    timer = setTimeout(() => resolve2(false), limit * 1e3);
+  });
+  const asked = runInGuest(examination, PERSISTENCE, shutDown, limit);
+  const hasFailed = ({ exitCode }) => exitCode !== null && exitCode > 0 && exitCode < 128;
+  const refused = asked.then((said) => hasFailed(said) ? said : new Promise(() => {
+  }));
+  const outcome = await Promise.race([down, late, refused]);
+  clearTimeout(timer);
+  if (outcome === true) return;
+  throw persistenceFailure(
+    up,
+    outcome === false ? `The machine did not power itself off within ${limit} seconds.` : failureOf(outcome, "The command poweroff") ?? "",
+    "The command poweroff has to work in the image, and every service has to end when it is told to.",
+    outcome === false ? [] : outcome.lastLines
+  );
+}
+async function readAgain(examination, unclean) {
+  const { up, pace, scripts } = examination;
+  if (scripts === null) throw new Error("The machine has no scripts.");
+  const read = await runInGuest(examination, PERSISTENCE, scripts.persistence.read, STEP_LIMIT * pace.stretch);
+  if (read.exitCode !== 0) {
+    throw persistenceFailure(
+      up,
+      "The second boot does not see what the first wrote.",
+      "Something takes the place of the root filesystem, such as an overlay in memory, or undoes what was written.",
+      read.lastLines
+    );
+  }
+  if (unclean !== null) {
+    throw persistenceFailure(
+      up,
+      `The root filesystem was not shut down cleanly: ${unclean}.`,
+      "Something keeps it from being unmounted, or mounted read-only, at the end: under BusyBox init a line such as ::shutdown:/bin/umount -a -r in /etc/inittab does that."
+    );
+  }
+  info(`${PERSISTENCE}: the second boot sees what the first wrote`);
+  up.note(PERSISTENCE, read.seconds, null);
+  return { name: PERSISTENCE, seconds: read.seconds };
+}
+var overBudget = (seconds, most) => ({
+  id: "over-budget",
+  summary: `The boot took ${(seconds - most).toFixed(1)} seconds more than max-boot-seconds (${most}) allows.`,
+  advice: "Look at the times in the console for what holds it up; under systemd, systemd-analyze blame tells. Under TCG a machine takes several times as long as under KVM."
+});
+var unmetCause = (unmet, seconds) => ({
+  id: "expectation",
+  summary: `${unmet.map(({ name, answer }) => `${name}: ${answer}`).join("; ")}, ${Math.round(seconds)} seconds after the machine was up.`,
+  advice: "Look whether the service is enabled and what it says. It has to listen on all addresses, not on 127.0.0.1 alone, and the machine needs the address that it is offered by DHCP, 10.0.2.15. If it is only slow, raise boot-timeout."
+});
+
+// src/boot-check/kvm.ts
+import { closeSync as closeSync2, openSync as openSync2 } from "node:fs";
+var KvmFailure = class extends Error {
+};
+var noKvm = (reason) => new ActionError(
+  `Input accelerator is "kvm", but KVM does not work here: ${reason}. Set accelerator to auto or tcg.`,
+  "No KVM"
+);
+async function makeKvmUsable(host, undo) {
+  const device = "/dev/kvm";
+  const open = () => {
+    try {
+      closeSync2(openSync2(device, "r+"));
+      return null;
+    } catch (error2) {
+      return error2.code ?? "unknown error";
+    }
+  };
+  const code = open();
+  if (code === null) return null;
+  if (code === "ENOENT") return `${device} is absent`;
+  if (code !== "EACCES") return `${device} cannot be opened: ${code}`;
+  if (host.which("udevadm") !== null)
+    await host.run(["udevadm", "settle", "--timeout=15"], { allowFailure: true, timeout: 2e4 });
+  const present = await host.runAsRoot(["stat", "--format", "%a", device], { allowFailure: true });
+  const mode = present.stdout.trim() || "660";
+  if (!/[67]$/.test(mode)) undo.register({ kind: "mode", path: device, mode });
+  await host.runAsRoot(["chmod", "o+rw", device], { allowFailure: true });
+  const after = open();
+  return after === null ? null : `${device} cannot be opened: ${after}`;
+}
+
+// src/boot-check/session.ts
+import { closeSync as closeSync3, openSync as openSync3, rmSync as rmSync2 } from "node:fs";
+import { join as join3 } from "node:path";
+
+// src/boot-check/console-log.ts
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+var FILE_LIMIT = 64 * MIB;
+var LOG_LIMIT = 4 * MIB;
+var ConsoleLog = class {
+  /** @param path of the file, which is added to */
+  constructor(path, limits = { file: FILE_LIMIT, log: LOG_LIMIT }, print = info) {
+    this.limits = limits;
+    this.print = print;
+    this.#file = createWriteStream(path, { flags: "a" });
+  }
+  limits;
+  print;
+  #file;
+  #bytes = 0;
+  #characters = 0;
+  onError(listener) {
+    this.#file.on("error", listener);
+  }
+  write(chunk2) {
+    const room = this.limits.file - this.#bytes;
+    this.#bytes += chunk2.length;
+    if (room > 0) this.#file.write(chunk2.subarray(0, room));
+    if (room > 0 && chunk2.length >= room)
+      this.#file.write(`
+[docker-to-disk: the rest, after ${formatBytes(this.limits.file)}, was not kept]
+`);
+  }
+  line(text) {
+    const isOver = this.#characters >= this.limits.log;
+    this.#characters += text.length + 1;
+    if (isOver) return;
+    this.print(`guest \u2502 ${inert(text)}`);
+    if (this.#characters >= this.limits.log)
+      this.print(`The console says more than ${formatBytes(this.limits.log)}: the rest is in its own file.`);
+  }
+  async close() {
+    this.#file.end();
+    await once(this.#file, "close").catch(() => {
+    });
+  }
+};
+
+// src/boot-check/failure.ts
+var BootFailure = class extends ActionError {
+  constructor(reason, progress, { what, lines }, lead) {
+    const { seconds, accelerator } = progress;
+    super(
+      [
+        `${lead}: ${inert(reason.summary)} (after ${formatSeconds(seconds)}, ${accelerator.toUpperCase()})`,
+        reason.advice,
+        ...lines.length > 0 ? [`${what} ends with:`, ...lines.map((line) => `  ${inert(line)}`)] : [`${what} is empty.`]
+      ].join("\n"),
+      "Boot check failed"
+    );
+    this.reason = reason;
+    this.progress = progress;
+  }
+  reason;
+  progress;
+};
+
+// src/boot-check/guest.ts
+import { createConnection as createConnection2 } from "node:net";
+var RETRY = 50;
+var ASK_AGAIN = 1e3;
+var BEGIN_LIMIT = 90;
+var KEPT_OUTPUT = 1 << 16;
+var QUOTED = 16;
+var Guest = class {
+  /** @param path of the socket that QEMU makes */
+  constructor(path, token) {
+    this.path = path;
+    this.token = token;
+    this.#reader = new GuestReader(token);
+    this.#connect();
+  }
+  path;
+  token;
+  #socket = null;
+  #closed = false;
+  #reader;
+  #onData = () => {
+  };
+  /**
+   * Runs a script and shows what it prints.
+   * @param limit seconds that it may take
+   */
+  run(number, limit) {
+    const asked = performance.now();
+    let begin = null;
+    let output = "";
+    const lastLines = [];
+    return new Promise((resolve2) => {
+      const finish = (exitCode) => {
+        clearInterval(asking);
+        this.#onData = () => {
+        };
+        resolve2({
+          exitCode,
+          began: begin !== null,
+          seconds: begin === null ? 0 : (performance.now() - begin) / 1e3,
+          limit: begin === null ? BEGIN_LIMIT : limit,
+          output,
+          lastLines
+        });
+      };
+      const ask2 = () => {
+        const [from, most] = begin === null ? [asked, BEGIN_LIMIT] : [begin, limit];
+        if (this.#closed || performance.now() - from > most * 1e3) finish(null);
+        else if (begin === null) this.#socket?.write(`${this.token} ${number}
+`);
+      };
+      const asking = setInterval(ask2, ASK_AGAIN);
+      this.#onData = (chunk2) => {
+        for (const event of this.#reader.write(chunk2)) {
+          if (event.kind === "begin" && event.number === number) begin = performance.now();
+          else if (event.kind === "end" && event.number === number) finish(event.exitCode);
+          else if (event.kind === "line") {
+            info(`test \u2502 ${inert(event.text)}`);
+            output = `${output}${event.text}
+`.slice(-KEPT_OUTPUT);
+            lastLines.push(event.text);
+            if (lastLines.length > QUOTED) lastLines.shift();
+          }
+        }
+      };
+      ask2();
+    });
+  }
+  close() {
+    this.#closed = true;
+    this.#socket?.destroy();
+  }
+  #connect() {
+    if (this.#closed) return;
+    const socket2 = createConnection2(this.path);
+    socket2.on("connect", () => {
+      this.#socket = socket2;
+    });
+    socket2.on("error", () => setTimeout(() => this.#connect(), RETRY).unref());
+    socket2.on("data", (chunk2) => this.#onData(chunk2));
+  }
+};
+
+// src/boot-check/machine.ts
+function qemuArgv(machine) {
+  const disk = {
+    driver: "qcow2",
+    "node-name": "disk",
+    // The overlay is thrown away: what the guest flushes need not reach the host's disk.
+    cache: { "no-flush": true },
+    file: { driver: "file", filename: machine.overlay }
+  };
+  return [
+    ...["qemu-system-x86_64", "-name", machine.name, "-nodefaults", "-no-user-config", "-display", "none"],
+    // With this SeaBIOS speaks on the serial port too, so that "No bootable device" is seen; the display comes below.
+    ...["-machine", "q35,graphics=off", "-accel", machine.accelerator === "tcg" ? "tcg,thread=multi" : "kvm"],
+    // All that a machine of today has: recent distributions are built for x86-64-v2 and v3.
+    ...["-cpu", machine.accelerator === "tcg" ? "max,la57=off" : "host"],
+    ...["-m", `${machine.memoryMiB}M`, "-smp", `${machine.cpus}`],
+    ...[
+      "-blockdev",
+      JSON.stringify(disk),
+      ...DISKS[machine.devices.diskBus].flatMap((device) => ["-device", device])
+    ],
+    ...[
+      "-netdev",
+      network(machine.forwards),
+      "-device",
+      `${CARDS[machine.devices.networkCard]},netdev=net,romfile=`
+    ],
+    ...["-device", "virtio-rng-pci", "-serial", "stdio"],
+    ...machine.guest === null ? [] : ["-chardev", socket("guest", machine.guest), "-serial", "chardev:guest"],
+    ...["-chardev", socket("monitor", machine.monitor), "-mon", "chardev=monitor,mode=control"],
+    // A display for the screenshot. It comes last so that the other devices are where they would be without it.
+    ...["-device", "VGA"],
+    // Tells of a kernel's panic whose console is silent, where the kernel has the driver; the machine goes on, for its last lines.
+    ...["-device", "pvpanic-pci", "-action", "panic=none"],
+    // A machine that powers itself off stays, so that its display is still there.
+    ...["-no-shutdown", "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]
+  ];
+}
+var DISKS = {
+  virtio: ["virtio-blk-pci,drive=disk,bootindex=1"],
+  sata: ["ide-hd,bus=ide.0,drive=disk,bootindex=1"],
+  nvme: ["nvme,serial=docker-to-disk,drive=disk,bootindex=1"],
+  scsi: ["virtio-scsi-pci,id=scsi", "scsi-hd,bus=scsi.0,drive=disk,bootindex=1"]
+};
+var CARDS = {
+  virtio: "virtio-net-pci",
+  e1000: "e1000",
+  e1000e: "e1000e",
+  vmxnet3: "vmxnet3"
+};
+var network = (forwards) => ["user,id=net,restrict=on", ...forwards.map((port) => `hostfwd=tcp:127.0.0.1:0-:${port}`)].join(",");
+var socket = (id, path) => `socket,id=${id},path=${path.replaceAll(",", ",,")},server=on,wait=off`;
+var KVM_FAILURE = /KVM internal error|failed to initialize kvm|Could not access KVM|kvm.*(?:not supported|failed)|invalid accelerator kvm/i;
+
+// src/boot-check/monitor.ts
+import { createConnection as createConnection3 } from "node:net";
+import { createInterface } from "node:readline";
+var RETRY2 = 50;
+var PATIENCE2 = 1e4;
+var Monitor = class {
+  /** @param path of the socket that QEMU makes */
+  constructor(path) {
+    this.path = path;
+    this.#connect();
+  }
+  path;
+  #socket = null;
+  /** Called with every event of QMP as it comes, such as `RESET`, and its data. */
+  onEvent = () => {
+  };
+  #closed = false;
+  #finished = () => {
+  };
+  #ended = new Promise((resolve2) => {
+    this.#finished = resolve2;
+  });
+  #connected = () => {
+  };
+  #ready = new Promise((resolve2) => {
+    this.#connected = resolve2;
+  });
+  #pending = /* @__PURE__ */ new Map();
+  #lastId = 0;
+  /**
+   * Has QEMU carry out a command.
+   * @returns what the command returns
+   * @throws Error with QEMU's words if it refuses, or if it does not answer
+   */
+  async execute(command, args = {}) {
+    const id = ++this.#lastId;
+    const answered = this.#ready.then(
+      () => new Promise((resolve2) => {
+        this.#pending.set(id, resolve2);
+        this.#socket?.write(`${JSON.stringify({ execute: command, arguments: args, id })}
+`);
+      })
+    );
+    let timer;
+    const late = new Promise((resolve2) => {
+      timer = setTimeout(() => resolve2({ error: { desc: "QEMU does not answer" } }), PATIENCE2);
+    });
+    const ended = this.#ended.then(() => ({ error: { desc: "QEMU has ended" } }));
+    const message = await Promise.race([answered, late, ended]);
+    clearTimeout(timer);
+    this.#pending.delete(id);
+    if (message.error) throw new Error(`${command}: ${message.error.desc ?? "QEMU refuses"}`);
+    return message.return;
+  }
+  /** Ends the talk; commands under way and later ones fail. */
+  close() {
+    this.#closed = true;
+    this.#finished();
+    this.#socket?.destroy();
+  }
+  #connect() {
+    if (this.#closed) return;
+    const socket2 = createConnection3(this.path);
+    this.#socket = socket2;
+    socket2.on("connect", () => {
+      socket2.write('{"execute":"qmp_capabilities"}\n');
+      this.#connected();
+      this.execute("query-status").then(
+        (answer) => {
+          if (answer.status === "shutdown")
+            this.onEvent("SHUTDOWN", { guest: true, reason: "guest-shutdown" });
+        },
+        () => {
+        }
+      );
+    });
+    socket2.on("error", () => setTimeout(() => this.#connect(), RETRY2).unref());
+    socket2.on("close", (hadError) => {
+      if (!hadError) this.#finished();
+    });
+    const lines = createInterface({ input: socket2 });
+    lines.on("error", () => {
+    });
+    lines.on("line", (line) => this.#hear(line));
+  }
+  #hear(line) {
+    let message;
+    try {
+      message = JSON.parse(line);
+    } catch {
+      return;
+    }
+    if (message.event !== void 0) this.onEvent(message.event, message.data ?? {});
+    if (message.id !== void 0) this.#pending.get(message.id)?.(message);
+  }
+};
+
+// src/boot-check/screenshot.ts
+import { readFileSync as readFileSync2, rmSync, writeFileSync } from "node:fs";
+import { basename as basename3 } from "node:path";
+import { crc32, deflateSync } from "node:zlib";
+var PNG_SIGNATURE = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]);
+function pngOf(ppm) {
+  const [header = "", columns, lines] = /^P6\s+(\d+)\s+(\d+)\s+255\s/.exec(ppm.toString("latin1", 0, 64)) ?? [];
+  const [width, height] = [Number(columns), Number(lines)];
+  const pixels = ppm.subarray(header.length);
+  if (header === "" || width * height === 0 || pixels.length < width * height * 3)
+    throw new Error("QEMU wrote no picture");
+  const rows = Array.from({ length: height }, (_, y) => [
+    Buffer.from([0]),
+    // no filter
+    pixels.subarray(y * width * 3, (y + 1) * width * 3)
+  ]);
+  const size = Buffer.alloc(13);
+  size.writeUInt32BE(width, 0);
+  size.writeUInt32BE(height, 4);
+  size.set([8, 2], 8);
+  return Buffer.concat([
+    PNG_SIGNATURE,
+    chunk("IHDR", size),
+    chunk("IDAT", deflateSync(Buffer.concat(rows.flat()))),
+    chunk("IEND", Buffer.alloc(0))
+  ]);
+}
+function chunk(type, data) {
+  const content = Buffer.concat([Buffer.from(type), data]);
+  const [length, check] = [Buffer.alloc(4), Buffer.alloc(4)];
+  length.writeUInt32BE(data.length);
+  check.writeUInt32BE(crc32(content));
+  return Buffer.concat([length, content, check]);
+}
+async function takeScreenshot(monitor, path) {
+  const ppm = `${path}.ppm`;
+  try {
+    await monitor.execute("screendump", { filename: basename3(ppm) });
+    writeFileSync(path, pngOf(readFileSync2(ppm)));
+  } catch (error2) {
+    info(`No screenshot of the machine: ${inert(messageOf(error2))}`);
+  } finally {
+    rmSync(ppm, { force: true });
+  }
+}
+
+// src/boot-check/causes.ts
+var UNMOUNTED_ROOT = [
+  /VFS: Unable to mount root/,
+  /VFS: Cannot open root device/,
+  /ALERT!.*does not exist/,
+  /Failed to mount \S+ as root file system/,
+  /mount: mounting .* on \/(?:root|sysroot) failed/i,
+  /Mounting .* on .*sysroot failed/i,
+  /(?:dracut|Warning: ).*(?:Could not boot|\/dev\/\S+ does not exist)/
+];
+var NO_INIT = [
+  /Kernel panic - not syncing: (?:No working init found|Requested init)/,
+  /can't execute '.*init'/i,
+  /No init found\. Try passing init=/
+];
+function describeRoot({ root, unmounted, disks, filesystemTrouble }) {
+  const tried = [
+    ...root === null ? [] : [`was asked for ${root.slice(0, 200)}`],
+    ...unmounted === null || unmounted === root ? [] : [`tried ${unmounted}`]
+  ].join(" and ");
+  const found = `kernel found ${disks.length === 0 ? "no disk" : disks.slice(0, 12).join(", ")}.`;
+  const said = unmounted === null || filesystemTrouble === null ? "" : ` It says "${filesystemTrouble}".`;
+  return (tried === "" ? ` The ${found}` : ` It ${tried}; the ${found}`) + said;
+}
+function adviseRoot({ disks, unmounted }) {
+  if (disks.length === 0)
+    return "The kernel or the initrd lacks a driver for the machine's disk (Debian's cloud kernel has virtio and NVMe but no SATA): choose another disk-bus, or set kernel: generic, or have the initrd include the driver.";
+  if (unmounted !== null)
+    return "The device is there, but not with a filesystem that this kernel mounts: leave rootfstype= out of kernel-args, and filesystem at ext4, or install a newer kernel in the Dockerfile.";
+  return "The disk is there, and root= or rootfstype= does not fit it: leave both out of kernel-args, and the root filesystem out of what the image changes about its initrd.";
+}
+var list = (units) => units.slice(0, 5).map(({ name, how }) => `${name} (${how})`).join(", ");
+var culprits = ({ failedUnits }) => failedUnits.filter(({ name, how }) => how !== "needs another" || /\.mount$|^\//.test(name));
+var EMERGENCY = {
+  patterns: [
+    /You are in (?:emergency|rescue) mode/,
+    /Cannot open access to console, the root account is locked/
+  ],
+  prompts: [/^Press Enter for (?:maintenance|emergency)/, /^Give root password for maintenance/]
+};
+var SELINUX_LOCKOUT = {
+  id: "selinux-lockout",
+  summary: "SELinux keeps init from starting the system.",
+  advice: "Files of a container image have no SELinux labels: leave enforcing=1 out of kernel-args and SELINUX=enforcing out of /etc/selinux/config, and relabel in the machine that runs."
+};
+var CAUSES = [
+  {
+    id: "no-boot-device",
+    summary: "The firmware found nothing to start on the disk.",
+    advice: "The MBR or its active partition is damaged; nothing in the image should be able to do that: please report it.",
+    patterns: [/Boot failed: not a bootable disk/],
+    prompts: [/No bootable device/, /^Missing operating system/i],
+    recorded: []
+  },
+  {
+    id: "loader-broken",
+    summary: "The boot loader could not load the rest of itself.",
+    advice: "Files in /boot/extlinux were changed after extlinux was installed, or the filesystem has features that it cannot read: leave /boot/extlinux out of the image and filesystem at ext4.",
+    patterns: [
+      /Failed to load ldlinux/,
+      /No DEFAULT or UI configuration/i,
+      /Failed to load COM32 file/,
+      /WARNING: No configuration file found/
+    ],
+    prompts: [/^Boot error/, /No DEFAULT or UI configuration directive found!/],
+    recorded: []
+  },
+  {
+    id: "kernel-not-loaded",
+    summary: ({ loading }) => loading === null ? "The boot loader could not load the kernel or its initrd." : `The boot loader could not load ${loading}.`,
+    advice: "Look at that file in the image: it is missing, no Linux kernel for x86, or larger than memory; for the last, raise memory.",
+    patterns: [
+      /^Loading .*\.\. *failed:/,
+      /Could not find kernel image/,
+      /Could not find ramdisk image/,
+      /Invalid or corrupt kernel image/,
+      /Booting kernel failed/,
+      /Initrd too large/i
+    ],
+    recorded: []
+  },
+  {
+    id: "out-of-memory",
+    summary: "The machine has too little memory to start.",
+    advice: "Raise memory, such as memory: 2048M, or make the initrd smaller.",
+    patterns: [
+      /System is out of memory/,
+      /Kernel panic - not syncing: (?:System is deadlocked on memory|Out of memory)/,
+      /Not enough memory to load specified image/i
+    ],
+    prompts: [/Out of memory.*-- System halted/i],
+    recorded: []
+  },
+  {
+    id: "out-of-memory",
+    summary: "The machine has too little memory to unpack its initrd.",
+    advice: "Raise memory, such as memory: 2048M, or make the initrd smaller.",
+    patterns: [...UNMOUNTED_ROOT, ...NO_INIT, /Kernel panic - not syncing/],
+    given: ({ isShortOfMemory }) => isShortOfMemory,
+    recorded: []
+  },
+  {
+    id: "kernel-damaged",
+    summary: "The kernel could not unpack itself.",
+    advice: "The kernel file in /boot of the image is damaged: install its package anew in the Dockerfile.",
+    patterns: [],
+    prompts: [/-- System halted/],
+    recorded: []
+  },
+  {
+    id: "initrd-corrupt",
+    summary: ({ initrdTrouble }) => `The kernel could not unpack the initrd: ${initrdTrouble}.`,
+    advice: "The initrd in /boot of the image is damaged or packed in a way that the kernel does not know: make it anew in the Dockerfile, with update-initramfs -u on Debian and Ubuntu, mkinitfs on Alpine, dracut --force on the Fedora family.",
+    patterns: [...UNMOUNTED_ROOT, ...NO_INIT],
+    given: ({ initrdTrouble }) => initrdTrouble !== null,
+    recorded: []
+  },
+  {
+    id: "no-root",
+    summary: (facts) => `The kernel or its initrd could not mount the root filesystem.${describeRoot(facts)}`,
+    advice: adviseRoot,
+    patterns: UNMOUNTED_ROOT,
+    recorded: []
+  },
+  {
+    id: "no-init",
+    summary: ({ init }) => `The kernel found no init program that it can start${init === null ? "" : `; it tried ${init} last`}.`,
+    advice: "Install an init system in the Dockerfile (systemd-sysv on Debian and Ubuntu, openrc on Alpine), or look at init= in kernel-args.",
+    patterns: NO_INIT,
+    recorded: []
+  },
+  {
+    id: "no-init",
+    summary: ({ initTrouble }) => `The initrd could not start init: ${initTrouble}.`,
+    advice: "Look at what that file is in the image: a program for x86-64, or a script whose interpreter is there, and so is all that it is linked to. Install an init system in the Dockerfile (systemd-sysv on Debian and Ubuntu, openrc on Alpine), or look at init= in kernel-args.",
+    // The initrd's last resort is a shell, which does not find itself on a terminal.
+    patterns: [
+      /Kernel panic - not syncing: Attempted to kill init/,
+      /can't access tty; job control turned off/
+    ],
+    given: ({ initTrouble }) => initTrouble !== null,
+    recorded: []
+  },
+  {
+    id: "init-died",
+    summary: ({ initEnd, missing }) => `The init program ended${initEnd === null ? "" : ` ${initEnd}`}, and the kernel cannot go on without it.` + (missing === null ? "" : ` It lacks ${missing}.`),
+    advice: "Look at what /sbin/init is in the image and at its last lines above; a shared library it needs may be missing.",
+    patterns: [/Kernel panic - not syncing: Attempted to kill init/],
+    recorded: []
+  },
+  {
+    ...SELINUX_LOCKOUT,
+    patterns: [
+      /Failed to load SELinux policy/,
+      /Unable to load SELinux Policy/i,
+      /Kernel panic - not syncing: SELinux/
+    ],
+    recorded: []
+  },
+  {
+    ...SELINUX_LOCKOUT,
+    patterns: [/systemd\[1\]: .*Freezing/, /You are in (?:emergency|rescue) mode/],
+    given: ({ isDeniedBySelinux }) => isDeniedBySelinux,
+    recorded: []
+  },
+  {
+    id: "init-crashes",
+    summary: "Init, systemd, gave up and froze.",
+    advice: "The line above says what it missed or where it crashed; most often a file of systemd was removed or replaced in the Dockerfile.",
+    patterns: [/systemd\[1\]: .*Freezing/, /^\[?!{4,}.*Freezing/, /systemd\[1\]: Caught <\w+>/],
+    recorded: []
+  },
+  {
+    id: "rescue",
+    summary: "The system went into emergency or rescue mode, as its kernel command line asks for.",
+    advice: "Leave that out of kernel-args.",
+    ...EMERGENCY,
+    given: ({ commandLine }) => /(?:^| )(?:systemd\.unit=(?:rescue|emergency)\.target|single|rescue|emergency|[1sS])(?: |$)/.test(
+      commandLine ?? ""
+    ),
+    recorded: []
+  },
+  {
+    id: "emergency-mode",
+    summary: (facts) => {
+      const units = culprits(facts);
+      const why = units.length > 0 ? ` because of ${list(units)}` : "";
+      const check = facts.fsckTrouble === null ? "" : ` The check of a filesystem says "${facts.fsckTrouble}".`;
+      return `The system went into emergency or rescue mode${why}.${check}`;
+    },
+    advice: "Something that the boot depends on failed, most often a mount in /etc/fstab that does not exist in this machine: take it out of the Dockerfile, or give it nofail there.",
+    ...EMERGENCY,
+    recorded: []
+  },
+  {
+    id: "initramfs-shell",
+    summary: "The initrd gave up and opened its shell.",
+    advice: "The lines above say what it missed; most often the disk driver or the root filesystem. break= in kernel-args opens it too.",
+    patterns: [
+      /initramfs emergency recovery shell/i,
+      /Dropping to a shell/i,
+      /Spawning shell within the initramfs/,
+      /Generating "\/run\/initramfs\/rdsosreport\.txt"/
+    ],
+    prompts: [/^\(initramfs\)/],
+    recorded: []
+  },
+  {
+    id: "panic",
+    summary: ({ panic, oops }) => `The kernel panicked${panic === null ? "" : `: ${panic}`}.${oops === null ? "" : ` Before that: ${oops}.`}`,
+    advice: "The first lines of the panic above name the reason. Another kernel may do: kernel: generic, or its package in the Dockerfile.",
+    patterns: [/Kernel panic - not syncing/, /end Kernel panic/],
+    recorded: []
+  },
+  {
+    id: "halted",
+    summary: "The machine halted before it was up.",
+    advice: "Something in the image halts it during boot: the last lines above name it.",
+    patterns: [/reboot: System halted/],
+    recorded: []
+  }
+];
+var LOGIN_PROMPT = /^(?!last )[\w.()-]+ login:(?:\s|$)|^login:\s*$/i;
+var isSuccess = (line, pattern) => pattern === null ? LOGIN_PROMPT.test(line) : pattern.test(line);
+function causeOf(line, facts, isFinished) {
+  const matches = (patterns = []) => patterns.some((pattern) => pattern.test(line));
+  return CAUSES.find(
+    ({ patterns, prompts, given }) => (isFinished && matches(patterns) || matches(prompts)) && (given === void 0 || given(facts))
+  ) ?? null;
+}
+function causeNamed(id) {
+  const cause = CAUSES.find((each) => each.id === id);
+  if (cause === void 0) throw new Error(`There is no cause ${id}.`);
+  return cause;
+}
+var say = (words, facts) => typeof words === "string" ? words : words(facts);
+var reasonOf = ({ id, summary: summary2, advice: advice2 }, facts) => ({
+  id,
+  summary: say(summary2, facts),
+  advice: say(advice2, facts)
+});
+var EVENTS = {
+  shutdown: {
+    id: "shutdown",
+    summary: "The machine powered itself off before it was up.",
+    advice: "Something in the image shuts it down during boot: the last lines above name it."
+  },
+  "reboot-loop": {
+    id: "reboot-loop",
+    summary: "The machine resets itself again and again.",
+    advice: "A kernel or init that reboots on failure: the last lines above say why it gave up."
+  },
+  panic: {
+    id: "panic",
+    summary: "The kernel panicked, and its console does not say why.",
+    advice: "The kernel logs elsewhere: leave serial-console true, and console= and quiet out of kernel-args, to see the reason."
+  },
+  "shutdown-later": {
+    id: "shutdown",
+    summary: "The machine powered itself off although it was up.",
+    advice: "Something in the image shuts it down: the last lines above name it."
+  },
+  "reset-later": {
+    id: "reset",
+    summary: "The machine reset itself although it was up.",
+    advice: "Something in the image reboots it, or its kernel failed: the last lines above say why."
+  }
+};
+
+// src/boot-check/console.ts
+import { StringDecoder as StringDecoder2 } from "node:string_decoder";
+var KEPT = 4096;
+var LINE_BREAK = /\u001b(?:c|\[[23]J|\[\d*(?:;0*1?)?[Hf])/;
+function visible(raw) {
+  const line = raw.replace(/\r+$/, "");
+  return stripTerminal(line.slice(line.lastIndexOf("\r") + 1));
+}
+function shorten(raw) {
+  if (raw.length <= 2 * KEPT) return raw;
+  const current = raw.slice(raw.lastIndexOf("\r", raw.length - 2) + 1);
+  return current.length <= 2 * KEPT ? current : current.slice(0, KEPT) + current.slice(-KEPT);
+}
+var isBlank = (line) => line.trim() === "";
+var ConsoleLines = class {
+  #decoder = new StringDecoder2("utf8");
+  #pending = "";
+  /** @returns the lines that the chunk completes */
+  write(chunk2) {
+    const [first = "", ...rest] = this.#decoder.write(chunk2).split("\n");
+    const parts = [this.#pending + first, ...rest];
+    const pieces = (parts.pop() ?? "").split(LINE_BREAK);
+    this.#pending = shorten(pieces.pop() ?? "");
+    const lines = parts.flatMap((part) => {
+      const shown = part.split(LINE_BREAK).map(visible);
+      return shown.filter((line, i) => i === shown.length - 1 || !isBlank(line));
+    });
+    return [...lines, ...pieces.map(visible).filter((line) => !isBlank(line))];
+  }
+  /** The line that has no newline yet: where a prompt stands. */
+  get partial() {
+    return visible(this.#pending);
+  }
+};
+var KERNEL_STAMP = /\[ {0,6}(\d{1,7}\.\d{6})\](?:\[ *[TC]\d+\])? /;
+var Strands = class {
+  #decoder = new StringDecoder2("utf8");
+  #program = "";
+  #message = null;
+  #wasCut = false;
+  /** @returns the messages and lines that the chunk completes */
+  write(chunk2) {
+    return this.#decoder.write(chunk2).split(/(?<=\n)/).flatMap((piece) => this.#add(piece));
+  }
+  /** The program's unfinished line, if a message stands in it; else nothing. */
+  get partial() {
+    return this.#wasCut ? visible(this.#program) : "";
+  }
+  /** @param piece with a newline at its end or none */
+  #add(piece) {
+    const isEnd = piece.endsWith("\n");
+    if (this.#message !== null) {
+      this.#message = shorten(this.#message + piece);
+      if (!isEnd) return [];
+      const message = visible(this.#message.trimEnd());
+      this.#message = null;
+      return this.#wasCut ? [message] : [];
+    }
+    const text = this.#program + piece;
+    const stamp = KERNEL_STAMP.exec(text);
+    if (stamp !== null) {
+      this.#program = text.slice(0, stamp.index);
+      this.#wasCut ||= !isBlank(visible(this.#program));
+      this.#message = "";
+      return this.#add(text.slice(stamp.index));
+    }
+    if (!isEnd) {
+      this.#program = shorten(text);
+      return [];
+    }
+    const line = visible(text.trimEnd());
+    const wasCut = this.#wasCut;
+    this.#program = "";
+    this.#wasCut = false;
+    return wasCut ? [line] : [];
+  }
+};
+
+// src/boot-check/facts.ts
+var NO_FACTS = {
+  loading: null,
+  awaitedRoot: null,
+  commandLine: null,
+  root: null,
+  unmounted: null,
+  filesystemTrouble: null,
+  disks: [],
+  init: null,
+  initTrouble: null,
+  initEnd: null,
+  oops: null,
+  panic: null,
+  initrdTrouble: null,
+  isShortOfMemory: false,
+  failedUnits: [],
+  fsckTrouble: null,
+  gettyTrouble: null,
+  waitingFor: null,
+  isDeniedBySelinux: false,
+  isUp: false,
+  missing: null
+};
+var SIGNALS = {
+  4: "SIGILL",
+  6: "SIGABRT",
+  7: "SIGBUS",
+  9: "SIGKILL",
+  11: "SIGSEGV"
+};
+function describeEnd(hex) {
+  const status = Number.parseInt(hex, 16);
+  const signal = status & 127;
+  return signal === 0 ? `with exit code ${status >> 8 & 255}` : `by ${SIGNALS[signal] ?? `signal ${signal}`}`;
+}
+var withDisks = (facts, ...names) => ({
+  disks: [.../* @__PURE__ */ new Set([...facts.disks, ...names])]
+});
+var withUnit = ({ failedUnits }, name, how) => failedUnits.some((unit2) => unit2.name === name) ? {} : { failedUnits: [...failedUnits, { name, how }] };
+var unitIn = (words) => /^(\S+\.(?:service|mount|device|target|swap|socket|timer|path))(?: - .*)?\.?$/.exec(words)?.[1] ?? // A long name loses its middle, and with it half of what colours it.
+words.replace(/^[\d;]*(?=…)|\.+$|…$/g, "");
+var partitionsOf = (disk, names) => names.split(" ").filter((name) => name !== "").map((name) => name.startsWith("p") ? disk + name : name);
+var withNameOfLast = (facts, name) => {
+  const last = facts.failedUnits.at(-1);
+  const others = { ...facts, failedUnits: facts.failedUnits.slice(0, -1) };
+  return last === void 0 ? {} : { failedUnits: others.failedUnits, ...withUnit(others, name, last.how) };
+};
+var SIGNS = [
+  // On the display and the serial port that the firmware shows it on too, it stands twice.
+  [/^Loading (\S+?)\.{2,}(?=Loading |\s|failed|ok|$)/, (_, loading = "") => ({ loading })],
+  [/Waiting for root device (\S+?)\.\.\./, (_, awaitedRoot = "") => ({ awaitedRoot, root: awaitedRoot })],
+  [
+    /Command line: (.*)/,
+    ({ root }, commandLine = "") => ({
+      commandLine,
+      root: /(?:^| )root=(\S+)/.exec(commandLine)?.[1] ?? root
+    })
+  ],
+  [/ALERT! {2}(\S+) does not exist/, (_, root = "") => ({ root })],
+  [/ \[([a-z]+\w*)\] [\d,]+ \d+-byte logical blocks/, (facts, disk = "") => withDisks(facts, disk)],
+  [
+    /\] {1,3}([svx]d[a-z]+|nvme\d+n\d+|mmcblk\d+):((?: p?\w+)*)$/,
+    (facts, disk = "", names = "") => withDisks(facts, disk, ...partitionsOf(disk, names))
+  ],
+  [
+    /(?:Failed to mount |mount: mounting )(\/dev\/\S+) (?:as root|on \/root|on \/sysroot)/,
+    (_, unmounted = "") => ({ unmounted })
+  ],
+  [
+    /\] ((?:EXT[234]-fs|XFS|BTRFS|SQUASHFS)(?: error| \()(?!.*(?:mounted filesystem|re-mounted|Mounting|Ending clean|using )).*)/,
+    (_, filesystemTrouble = "") => ({ filesystemTrouble })
+  ],
+  // What a kernel lists that cannot mount its root.
+  [/\] [\da-f]{4} +\d+ ([a-z]+\w*)/, (facts, disk = "") => withDisks(facts, disk)],
+  [/\bRun (?!\/init )(\S+) as init process/, (_, init = "") => ({ init })],
+  [/run-init: ((\S+): .+)/, (_, initTrouble = "", init = "") => ({ initTrouble, init })],
+  [/Failed to execute (\S+) \(error/, (_, init = "") => ({ init })],
+  [/Attempted to kill init! exitcode=0x([\da-f]+)/, (_, status = "") => ({ initEnd: describeEnd(status) })],
+  [/Kernel panic - not syncing: (.*)/, ({ panic }, words = "") => ({ panic: panic ?? words })],
+  [
+    /((?:BUG: |Oops: |Oops - |general protection fault|Unable to handle kernel |kernel BUG at ).*)/,
+    ({ oops }, words = "") => ({ oops: oops ?? words })
+  ],
+  [
+    /(Initramfs unpacking failed.*|Failed to decompress.*initr.*|XZ-compressed data is corrupt|Decoding failed)$/,
+    ({ initrdTrouble }, words = "") => ({ initrdTrouble: initrdTrouble ?? words })
+  ],
+  [
+    /Out of memory: |invoked oom-killer|Initramfs unpacking failed: write error/,
+    () => ({ isShortOfMemory: true })
+  ],
+  [/^\[FAILED\] Failed to \w+ (.*)/, (facts, words = "") => withUnit(facts, unitIn(words), "failed")],
+  [
+    /^\[ *TIME *\] Timed out (?:waiting for device|starting|stopping) (.*)/,
+    (facts, words = "") => withUnit(facts, unitIn(words), "timed out")
+  ],
+  [
+    /^\[DEPEND\] Dependency failed for (.*)/,
+    (facts, words = "") => withUnit(facts, unitIn(words), "needs another")
+  ],
+  [/^See 'systemctl status ([^']+)' for details/, withNameOfLast],
+  [
+    /(A (?:start|stop) job is running for .+?|Job \S+\/(?:start|stop) running)(?: *\((?:\d|no limit).*)?$/,
+    (_, waitingFor = "") => ({ waitingFor })
+  ],
+  [/\b(fsck(?:\.\w+)?: .+)$/, (_, fsckTrouble = "") => ({ fsckTrouble })],
+  [
+    /(can't run '\S*getty\S*'.*|Id "\S+" respawning too fast.*)$/,
+    (_, gettyTrouble = "") => ({ gettyTrouble })
+  ],
+  [/avc: +denied/, () => ({ isDeniedBySelinux: true })],
+  [
+    /Reached target .*(?:multi-user\.target|Multi-User System|Graphical Interface)|systemd\[1\]: Startup finished in/,
+    () => ({ isUp: true })
+  ],
+  [
+    /(?:error while loading shared libraries: |Error loading shared library )([^:]+)/,
+    (_, missing = "") => ({ missing })
+  ]
+];
+function readFacts(facts, line) {
+  let known = facts;
+  for (const [sign, news] of SIGNS) {
+    const match = sign.exec(line);
+    if (match !== null) known = { ...known, ...news(known, ...match.slice(1)) };
+  }
+  return known;
+}
+
+// src/boot-check/phases.ts
+var PHASES = ["firmware", "loader", "kernel", "initrd", "init", "login"];
+var SIGNS2 = {
+  loader: [/^Booting from (?:Hard Disk|0000:7c00)/, /\b(?:SYS|EXT|ISO)LINUX \d/, /^Loading \S+\.\.\./],
+  kernel: [KERNEL_STAMP, /^Decompressing Linux/, /^(?:early|Early) console in/],
+  initrd: [
+    /\bRun \/init as init process/,
+    // initramfs-tools, dracut, mkinitfs, mkinitcpio
+    /^Loading, please wait/,
+    /^Begin: (?:Loading essential drivers|Running \/scripts\/init-(?:top|premount))/,
+    /Running in initrd|in initial RAM disk|\(Initramfs\)!$/i,
+    /\bAlpine Init \d/,
+    /^:: running (?:early )?hook/
+  ],
+  init: [
+    /\bRun (?!\/init )\S+ as init process/,
+    /^Begin: Running \/scripts\/init-bottom/,
+    /Switching root/,
+    /^Welcome to (?!.*\(Initramfs\)!$).+!$/,
+    /\bINIT: version \S+ booting/,
+    /\bOpenRC \S+ is starting up/,
+    /\binit started: BusyBox/,
+    /- runit: .*booting/
+  ],
+  login: [
+    /Reached target .*(?:getty\.target|Login Prompts|Multi-User System)/,
+    /\bINIT: Entering runlevel/,
+    /- runit: enter stage: .*2$/,
+    // The end of what getty prints before it asks.
+    / ttyS\d+$/
+  ]
+};
+var milliseconds = (seconds) => Math.round(seconds * 1e3) / 1e3;
+var PhaseClock = class {
+  #starts;
+  /** When the kernel's clock began, as far as its messages tell: they come late, never early. */
+  #kernelStart = Number.POSITIVE_INFINITY;
+  /** @param start seconds from power-on to where the firmware began: not 0 after a reset */
+  constructor(start2 = 0) {
+    this.#starts = /* @__PURE__ */ new Map([["firmware", start2]]);
+  }
+  /** The phase that the boot is in. */
+  get current() {
+    return [...this.#starts.keys()].at(-1) ?? "firmware";
+  }
+  /** @param at seconds since power-on */
+  hear(line, at) {
+    const stamp = KERNEL_STAMP.exec(line);
+    if (stamp !== null) this.#kernelStart = Math.min(this.#kernelStart, at - Number(stamp[1]));
+    for (const name of PHASES.slice(PHASES.indexOf(this.current) + 1)) {
+      if (name !== "firmware" && SIGNS2[name].some((sign) => sign.test(line))) this.#starts.set(name, at);
+    }
+  }
+  /**
+   * What was seen so far. A phase that said nothing is missing, and the one before it has its time.
+   * @param end seconds since power-on
+   */
+  phases(end) {
+    const starts = [...this.#starts].map(([name, seen]) => ({
+      name,
+      // With console=ttyS0 the kernel is silent until it knows the port, and then tells all at once.
+      start: name === "kernel" ? Math.min(seen, this.#kernelStart) : seen
+    }));
+    let earliest = 0;
+    for (const phase of starts) earliest = phase.start = Math.max(phase.start, earliest);
+    return starts.map(({ name, start: start2 }, i) => ({
+      name,
+      start: milliseconds(start2),
+      seconds: milliseconds(Math.max(0, (starts[i + 1]?.start ?? end) - start2))
+    }));
+  }
+};
+
+// src/boot-check/timeouts.ts
+function timeoutReason(unfinished) {
+  const { sign, within: within2, phase, facts, lastLine } = unfinished;
+  const summary2 = `No ${sign} appeared on the serial console within ${within2}`;
+  switch (phase) {
+    case "firmware":
+      return silent(unfinished);
+    case "loader":
+      return facts.loading === null ? {
+        ...reasonOf(causeNamed("loader-broken"), facts),
+        summary: `The boot loader started, and loaded nothing within ${within2}.`
+      } : silent(unfinished);
+    case "kernel":
+    case "initrd": {
+      if (facts.awaitedRoot !== null) return reasonOf(causeNamed("no-root"), facts);
+      if (facts.initrdTrouble !== null) return reasonOf(causeNamed("initrd-corrupt"), facts);
+      const trouble = facts.oops === null ? "" : ` The kernel is in trouble: ${facts.oops}.`;
+      return {
+        id: "timeout",
+        summary: `${summary2}; the ${phase === "kernel" ? "kernel was still starting" : "initrd was still running"}.${trouble}`,
+        advice: `${LATE} Otherwise the last lines above name what it waits for, most often a disk that the machine does not have.`
+      };
+    }
+    case "init":
+    case "login": {
+      if (facts.isUp) return { ...gettyMissing(sign), summary: `${summary2}, although the system is up.` };
+      if (facts.gettyTrouble !== null)
+        return { ...gettyMissing(sign), summary: `${summary2}: init says "${facts.gettyTrouble}".` };
+      if (facts.waitingFor !== null) {
+        return {
+          id: "timeout",
+          summary: `${summary2}: systemd says "${facts.waitingFor}".`,
+          advice: `${LATE} Otherwise that unit waits for what never comes: give it a limit (TimeoutStartSec=, x-systemd.device-timeout=) or take it out of the Dockerfile.`
+        };
+      }
+      const words = lastLine === null ? "" : ` The last line is "${lastLine.trim().slice(0, 200)}".`;
+      return {
+        id: "timeout",
+        summary: `${summary2}; init was running.${words}`,
+        advice: `${LATE} If it was up, it has no getty on ttyS0: enable one, or set boot-success-pattern to a line that it prints.`
+      };
+    }
+  }
+}
+var LATE = "If the system was still starting, raise boot-timeout.";
+var silent = ({ lastLine, within: within2 }) => ({
+  id: "silent-console",
+  summary: `Nothing ${lastLine === null ? "" : "of the kernel "}appeared on the serial console within ${within2}.`,
+  advice: "The kernel may log elsewhere: leave serial-console true and console= out of kernel-args. A kernel that stops before it can speak may lack a feature of the processor or memory: raise memory."
+});
+var gettyMissing = (sign) => ({
+  id: "getty-missing",
+  summary: `The system is up, but no ${sign} appears on the serial console.`,
+  advice: "It has no getty on ttyS0: enable one in the Dockerfile (under systemd: systemctl enable serial-getty@ttyS0.service), or set boot-success-pattern to a line that it prints."
+});
+
+// src/boot-check/verdict.ts
+var AFTERMATH = 0.4;
+var RESETS = 2;
+var RESET_ECHO = 0.1;
+var SILENT_RESET_ECHO = 0.5;
+var GETTY_GRACE = 30;
+var QUOTED_BEFORE = 16;
+var QUOTED_AFTER = 4;
+function splitAfterNewlines(chunk2) {
+  const pieces = [];
+  let from = 0;
+  for (let end = chunk2.indexOf(10); end >= 0; end = chunk2.indexOf(10, from)) {
+    pieces.push(chunk2.subarray(from, end + 1));
+    from = end + 1;
+  }
+  return from < chunk2.length ? [...pieces, chunk2.subarray(from)] : pieces;
+}
+var Judge = class {
+  constructor(options) {
+    this.options = options;
+  }
+  options;
+  #lines = new ConsoleLines();
+  #strands = new Strands();
+  #recent = [];
+  #after = [];
+  #facts = NO_FACTS;
+  #clock = new PhaseClock();
+  #resets = 0;
+  #lastReset = Number.NEGATIVE_INFINITY;
+  #lastSound = 0;
+  #upSince = null;
+  #pending = null;
+  /** Whether a line of the console has decided. */
+  #isTold = false;
+  #verdict = null;
+  /**
+   * @param at seconds since power-on
+   * @returns the lines that the chunk completes, as a person would see them
+   */
+  hear(chunk2, at) {
+    this.tick(at);
+    this.#lastSound = at;
+    return splitAfterNewlines(chunk2).flatMap((piece) => this.#hearLine(piece, at));
+  }
+  /** @param at seconds since power-on */
+  notice(event, at) {
+    this.tick(at);
+    if (this.#verdict !== null) return;
+    const isUp = this.options.isUp ?? false;
+    if (event.kind === "ended") this.#suspect(event.reason, at);
+    else if (event.kind === "shutdown") this.#suspect(EVENTS[isUp ? "shutdown-later" : "shutdown"], at);
+    else if (event.kind === "panicked") this.#suspect(EVENTS.panic, at);
+    else if (isUp) this.#suspect(EVENTS["reset-later"], at);
+    else this.#restart(at);
+  }
+  /** Has time pass. @param at seconds since power-on */
+  tick(at) {
+    if (this.#verdict !== null) return;
+    const due = this.due;
+    if (due === null || at < due) return;
+    const { timeout, successPattern } = this.options;
+    if (this.#pending !== null) {
+      this.#verdict = { at: this.#pending.at, outcome: "failure", reason: this.#pending.reason() };
+    } else if (timeout !== null && due === timeout.seconds) {
+      const reason = timeoutReason({
+        sign: this.#sign,
+        within: timeout.within,
+        phase: this.#clock.current,
+        facts: this.#facts,
+        lastLine: this.quotation.at(-1) ?? null
+      });
+      this.#verdict = { at: due, outcome: "failure", reason };
+    } else if (successPattern === null) {
+      this.#verdict = { at: due, outcome: "failure", reason: gettyMissing(this.#sign) };
+    }
+  }
+  /** When time alone brings the verdict: seconds from power-on; null for never. */
+  get due() {
+    if (this.#verdict !== null) return null;
+    if (this.#pending !== null) return this.#pending.due;
+    const { timeout, successPattern } = this.options;
+    const dues = [
+      ...timeout === null ? [] : [timeout.seconds],
+      ...this.#upSince === null || successPattern !== null ? [] : [Math.max(this.#upSince, this.#lastSound) + GETTY_GRACE]
+    ];
+    return dues.length === 0 ? null : Math.min(...dues);
+  }
+  get verdict() {
+    return this.#verdict;
+  }
+  /** The line that has no newline yet. */
+  get partial() {
+    return this.#lines.partial;
+  }
+  /** Whether anything at all has appeared on the console. */
+  get spoke() {
+    return this.#recent.length > 0 || this.partial.trim() !== "";
+  }
+  /** The lines for a person to see: the last before the decision with the one that decided, and the first after it. */
+  get quotation() {
+    const end = !this.#isTold && this.partial.trim() !== "" ? [this.partial] : this.#after;
+    return [...this.#recent, ...end];
+  }
+  /** The phases of the boot until the verdict. */
+  get phases() {
+    return this.#clock.phases(this.#verdict?.at ?? this.#lastSound);
+  }
+  /** Names of units that failed, which need not keep the system from coming up. */
+  get failedUnits() {
+    return this.#facts.failedUnits.map(({ name }) => name);
+  }
+  get #sign() {
+    const { successPattern } = this.options;
+    return successPattern === null ? "login prompt" : `line that matches ${successPattern}`;
+  }
+  /** @param piece that holds one end of a line at most, at its own end */
+  #hearLine(piece, at) {
+    const wasTold = this.#isTold;
+    const strands = this.#strands.write(piece);
+    for (const line of strands) {
+      this.#learn(line, at);
+      this.#weigh(line, true, at);
+    }
+    this.#weigh(this.#strands.partial, false, at);
+    const lines = this.#lines.write(piece);
+    for (const line of lines) {
+      if (strands.length === 0) this.#learn(line, at);
+      this.#weigh(line, true, at);
+      this.#quote(line, wasTold);
+    }
+    const { partial } = this.#lines;
+    this.#weigh(partial, false, at);
+    if (this.#isTold && !wasTold && lines.length === 0) this.#quote(partial, false);
+    return lines;
+  }
+  #quote(line, wasTold) {
+    if (line.trim() === "") return;
+    if (!wasTold) {
+      this.#recent.push(line);
+      if (this.#recent.length > QUOTED_BEFORE) this.#recent.shift();
+    } else if (line !== this.#recent.at(-1) && this.#after.length < QUOTED_AFTER) this.#after.push(line);
+  }
+  /** Notes what a finished line tells that is no verdict by itself. */
+  #learn(line, at) {
+    if (this.#verdict !== null) return;
+    this.#facts = readFacts(this.#facts, line);
+    this.#clock.hear(line, at);
+    if (this.#facts.isUp) this.#upSince ??= at;
+  }
+  /** Says what follows from a line. */
+  #weigh(line, isFinished, at) {
+    if (this.#verdict !== null || this.#isTold || line.trim() === "") return;
+    if (this.#pending === null && isSuccess(line, this.options.successPattern)) {
+      this.#verdict = { at, outcome: "success", line };
+      this.#isTold = true;
+      return;
+    }
+    const cause = causeOf(line, this.#facts, isFinished);
+    if (cause === null) return;
+    this.#isTold = true;
+    const reason = () => reasonOf(causeOf(line, this.#facts, isFinished) ?? cause, this.#facts);
+    this.#pending = { at, due: at + AFTERMATH, reason };
+  }
+  /** Something other than the console tells of a failure; the console may still tell why. */
+  #suspect(reason, at) {
+    this.#pending ??= { at, due: at + AFTERMATH, reason: () => reason };
+  }
+  #restart(at) {
+    const echo = this.#lastSound > this.#lastReset ? RESET_ECHO : SILENT_RESET_ECHO;
+    if (at - this.#lastReset < echo) return;
+    this.#lastReset = at;
+    this.#resets++;
+    if (this.#resets >= RESETS) {
+      this.#suspect(EVENTS["reboot-loop"], at);
+      return;
+    }
+    this.#facts = NO_FACTS;
+    this.#clock = new PhaseClock(at);
+    this.#upSince = null;
+  }
+};
+
+// src/boot-check/session.ts
+async function withMachine(host, undo, start2, work) {
+  const { boot, devices, pace, workDir, overlay, token, cases, on } = start2;
+  const { accelerator } = pace;
+  const { memoryMiB, cpus } = boot;
+  const folder = openSync3(workDir, "r");
+  const sockets = { monitor: "monitor.qmp", guest: token === null ? null : "guest.socket" };
+  const forwards = [...new Set(boot.expectations.map(({ port }) => port))];
+  const begin = performance.now();
+  const secondsSince = () => (performance.now() - begin) / 1e3;
+  const qemu = host.start(
+    qemuArgv({
+      ...{ name: `docker-to-disk-${undo.runId}`, accelerator, memoryMiB, cpus, overlay, forwards, devices },
+      ...sockets
+    }),
+    { stdio: ["ignore", "pipe", "pipe"], cwd: workDir }
+  );
+  const log = new ConsoleLog(start2.serialLog);
+  const monitor = new Monitor(`/proc/self/fd/${folder}/${sockets.monitor}`);
+  const guest = token === null ? null : new Guest(`/proc/self/fd/${folder}/${sockets.guest}`, token);
+  void qemu.ended.then(() => monitor.close());
+  const judge = new Judge({
+    successPattern: boot.successPattern,
+    timeout: { seconds: pace.timeout, within: describeTimeout(boot, pace) }
+  });
+  const court = new Court({ qemu, monitor, log, accelerator, secondsSince });
+  const note = (check, seconds, failure, output = "") => void cases.push({ name: check, machine: describeDevices(devices), seconds, failure, output });
+  const consoleOf = ({ quotation: lines }) => ({ what: "The console", lines });
+  let verdict = null;
+  try {
+    verdict = await court.hear(judge);
+    if (host.cancelled.aborted) throw host.cancelled.reason;
+    if (judge.partial.trim() !== "") log.line(judge.partial);
+    if (verdict instanceof Error) throw verdict;
+    const { phases, failedUnits } = judge;
+    if (verdict.outcome === "failure") {
+      const progress = { accelerator, seconds: verdict.at, phases };
+      const failed = new BootFailure(verdict.reason, progress, consoleOf(judge), start2.lead + on);
+      note(start2.name, verdict.at, failed.message);
+      throw failed;
+    }
+    const { at: seconds, line: evidence } = verdict;
+    note(start2.name, seconds, null);
+    const later = new Judge({ successPattern: /(?!)/, timeout: null, isUp: true });
+    const downfall = court.hear(later).then((end) => end instanceof Error || end.outcome === "success" ? unexpected(end) : end.reason);
+    return await work({
+      ...{ monitor, seconds, evidence, phases, failedUnits, guest, note, downfall },
+      expectShutdown: () => court.expectShutdown(),
+      failure: (reason, quotation) => {
+        const told = later.quotation.length > 0 ? later : judge;
+        const progress = { accelerator, seconds: secondsSince(), phases };
+        const lead = `The image boots${on}, but a check failed`;
+        return new BootFailure(reason, progress, quotation ?? consoleOf(told), lead);
+      }
+    });
+  } catch (error2) {
+    throw host.cancelled.aborted ? host.cancelled.reason : error2;
+  } finally {
+    court.close();
+    if (!host.cancelled.aborted && !(verdict instanceof KvmFailure))
+      await takeScreenshot(monitor, start2.screenshot);
+    await qemu.end(2e3);
+    monitor.close();
+    guest?.close();
+    await log.close();
+    closeSync3(folder);
+    for (const socket2 of Object.values(sockets))
+      if (socket2 !== null) rmSync2(join3(workDir, socket2), { force: true });
+  }
+}
+var unexpected = (end) => end instanceof Error ? end : new Error("A machine that is up cannot come up.");
+function describeTimeout(boot, pace) {
+  const doubled = pace.timeout === boot.timeout ? "" : `, doubled from ${boot.timeout} without KVM`;
+  return `boot-timeout (${pace.timeout} seconds${doubled})`;
+}
+var Court = class {
+  constructor(sources) {
+    this.sources = sources;
+    const { qemu, monitor, log, accelerator, secondsSince } = sources;
+    qemu.stdout?.on("data", (chunk2) => {
+      log.write(chunk2);
+      for (const line of this.#judge?.hear(chunk2, secondsSince()) ?? []) log.line(line);
+      this.#look();
+    });
+    log.onError((error2) => this.#decide(error2));
+    qemu.stderr?.setEncoding("utf8");
+    qemu.stderr?.on("data", (text) => {
+      this.#stderr = (this.#stderr + text).slice(-4096);
+      if (accelerator === "kvm" && KVM_FAILURE.test(this.#stderr))
+        this.#decide(new KvmFailure(firstLine(this.#stderr)));
+    });
+    monitor.onEvent = (name, data) => {
+      if (name === "BLOCK_IO_ERROR" && data.nospace)
+        this.#decide(new Error("QEMU cannot write the machine's disk: no space left on device"));
+      const event = readEvent(name, data);
+      if (event?.kind === "shutdown" && this.#shutDown !== null) this.#shutDown();
+      else if (event !== null) this.#notice(event);
+    };
+    void qemu.ended.then((end) => {
+      if (accelerator === "kvm" && !(this.#judge?.spoke ?? false))
+        this.#decide(new KvmFailure(firstLine(this.#stderr) || "QEMU ended at once"));
+      this.#notice({ kind: "ended", reason: describeEnd2(end, this.#stderr) });
+    });
+  }
+  sources;
+  #judge = null;
+  #decide = () => {
+  };
+  #timer;
+  #stderr = "";
+  #shutDown = null;
+  /** Resolves to the judge's verdict, or to what failed on the host's side. */
+  hear(judge) {
+    this.#judge = judge;
+    return new Promise((resolve2) => {
+      this.#decide = resolve2;
+      this.#look();
+    });
+  }
+  expectShutdown() {
+    return new Promise((resolve2) => {
+      this.#shutDown = resolve2;
+    });
+  }
+  /** What happens from now on matters to nobody. */
+  close() {
+    clearTimeout(this.#timer);
+    this.sources.monitor.onEvent = () => {
+    };
+    this.#judge = null;
+  }
+  #notice(event) {
+    this.#judge?.notice(event, this.sources.secondsSince());
+    this.#look();
+  }
+  /** Sees whether there is a verdict, and looks again when time alone may bring it. */
+  #look() {
+    clearTimeout(this.#timer);
+    const judge = this.#judge;
+    if (judge === null) return;
+    if (judge.verdict !== null) {
+      this.#decide(judge.verdict);
+      return;
+    }
+    const { due } = judge;
+    if (due === null) return;
+    const wake = () => {
+      judge.tick(Math.max(due, this.sources.secondsSince()));
+      this.#look();
+    };
+    this.#timer = setTimeout(wake, Math.max(0, due - this.sources.secondsSince()) * 1e3);
+  }
+};
+function readEvent(name, data) {
+  if (name === "GUEST_PANICKED") return { kind: "panicked" };
+  if (data.guest !== true) return null;
+  if (name === "RESET") return { kind: "reset" };
+  return name === "SHUTDOWN" ? { kind: "shutdown" } : null;
+}
+var firstLine = (text) => text.trim().split("\n")[0] ?? "";
+function describeEnd2({ exitCode, signal }, stderr) {
+  const words = stderr.trim().split("\n").slice(-3).map(inert).join(" ");
+  return {
+    id: "qemu-ended",
+    summary: `QEMU ${signal ? `was ended by ${signal}` : `ended with exit code ${exitCode}`}${words ? `: ${words}` : ""}.`,
+    advice: "If memory was short on the runner, lower memory; otherwise the message above says what QEMU could not do."
+  };
+}
+
+// src/boot-check/boot-check.ts
+var TCG_STRETCH = 2;
+async function checkBoot(host, undo, options) {
+  const { boot, machines } = options;
+  const fallBack = (reason) => {
+    if (boot.accelerator === "kvm") throw noKvm(reason);
+    const timeout = boot.timeout * TCG_STRETCH;
+    info(
+      `No KVM (${inert(reason)}): the machine runs under TCG, QEMU's own emulation, which is several times slower. boot-timeout is doubled to ${timeout} seconds, test-timeout too.`
+    );
+    return { accelerator: "tcg", timeout, stretch: TCG_STRETCH };
+  };
+  const unusable2 = boot.accelerator === "tcg" ? null : await makeKvmUsable(host, undo);
+  let pace = {
+    accelerator: boot.accelerator === "tcg" ? "tcg" : "kvm",
+    timeout: boot.timeout,
+    stretch: 1
+  };
+  if (unusable2 !== null) pace = fallBack(unusable2);
+  const scripts = planScripts(boot);
+  const disk = scripts === null ? options.disk : await options.copyDisk(hookEdits(scripts.all, scripts.token, options.init));
+  const results = [];
+  for (const [i, devices] of machines.entries()) {
+    if (machines.length > 1) {
+      const title = `Machine ${i + 1} of ${machines.length}: ${describeDevices(devices)}`;
+      info(title);
+      appendFileSync(options.serialLog, `${i > 0 ? "\n" : ""}=== ${title} ===
+`);
+    }
+    const trial = {
+      options,
+      devices,
+      disk,
+      scripts,
+      persists: boot.checkPersistence && i === machines.length - 1
+    };
+    try {
+      results.push(await attempt(host, undo, { ...trial, pace }));
+    } catch (error2) {
+      if (!(error2 instanceof KvmFailure)) throw error2;
+      pace = fallBack(error2.message);
+      results.push(await attempt(host, undo, { ...trial, pace }));
+    }
+    const { evidence, seconds, accelerator, phases, failedUnits } = results[i];
+    info(
+      `The image boots: ${inert(evidence)} after ${formatSeconds(seconds)} under ${accelerator.toUpperCase()} (${phases.map(({ name, seconds: seconds2 }) => `${name} ${formatSeconds(seconds2)}`).join(", ")})`
+    );
+    if (failedUnits.length > 0)
+      warning(`The system is up, but these units failed: ${inert(failedUnits.join(", "))}`, {
+        title: "Failed units"
+      });
+  }
+  return results;
+}
+async function attempt(host, undo, trial) {
+  const { options, devices, pace, disk, scripts, persists } = trial;
+  const { boot, workDir, serialLog, screenshot, cases, machines } = options;
+  const { accelerator } = pace;
+  const overlay = join4(workDir, "overlay.qcow2");
+  await host.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", disk, overlay]);
+  const start2 = {
+    ...{ name: "boot", lead: "The image does not boot", boot, devices, pace, workDir, overlay, serialLog },
+    ...{ screenshot, cases, token: scripts?.token ?? null },
+    on: machines.length > 1 || devices.diskBus !== "virtio" ? ` with its ${describeDevices(devices)}` : ""
+  };
+  try {
+    const result = await withMachine(host, undo, start2, async (up) => {
+      const examination = { up, boot, pace, scripts };
+      checkBudget(examination);
+      const answers = await checkExpectations(examination);
+      const scripted = await runScripts(examination);
+      const units = await checkFailedUnits(examination);
+      if (persists) await writeAndShutDown(examination);
+      const { seconds, evidence, phases } = up;
+      const failedUnits = [.../* @__PURE__ */ new Set([...up.failedUnits, ...units.failedUnits])];
+      const checks = [...answers, ...scripted, ...units.checks];
+      return { devices, accelerator, seconds, evidence, phases, failedUnits, checks };
+    });
+    if (!persists) return result;
+    await host.run(["qemu-img", "commit", "-q", overlay], { timeout: 30 * 6e4 });
+    const unclean = await uncleanFilesystem(host, disk);
+    const second = { ...start2, name: "second boot", lead: "The image does not boot a second time" };
+    const again = await withMachine(host, undo, second, (up) => readAgain({ up, boot, pace, scripts }, unclean));
+    return { ...result, checks: [...result.checks, again] };
+  } finally {
+    rmSync3(overlay, { force: true });
+  }
+}
+
+// src/boot-check/junit.ts
+var xml = (text) => stripTerminal(text).toWellFormed().replace(/[\ufffe\uffff]/g, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+function junitXml(name, cases) {
+  const counts = (some) => {
+    const failures = some.filter(({ failure }) => failure !== null).length;
+    const seconds = some.reduce((sum, each) => sum + each.seconds, 0);
+    return `tests="${some.length}" failures="${failures}" errors="0" skipped="0" time="${seconds.toFixed(3)}"`;
+  };
+  const suites = [...new Set(cases.map(({ machine }) => machine))].map((machine) => {
+    const own = cases.filter((each) => each.machine === machine);
+    const body = own.map((each) => testCase(name, each)).join("\n");
+    return `  <testsuite name="${xml(`${name}: ${machine}`)}" ${counts(own)}>
+${body}
+  </testsuite>`;
+  });
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<testsuites name="${xml(name)}" ${counts(cases)}>`,
+    ...suites,
+    "</testsuites>",
+    ""
+  ].join("\n");
+}
+function testCase(suite, { name, machine, seconds, failure, output }) {
+  const attributes = `classname="${xml(`${suite}: ${machine}`)}" name="${xml(name)}" time="${seconds.toFixed(3)}"`;
+  const parts = [
+    ...failure === null ? [] : [`      <failure message="${xml(failure.split("\n")[0] ?? "")}">${xml(failure)}</failure>`],
+    ...output === "" ? [] : [`      <system-out>${xml(output)}</system-out>`]
+  ];
+  return parts.length === 0 ? `    <testcase ${attributes}/>` : `    <testcase ${attributes}>
+${parts.join("\n")}
+    </testcase>`;
+}
+
+// src/bootloader.ts
+import { closeSync as closeSync4, openSync as openSync4, readFileSync as readFileSync3, writeSync } from "node:fs";
+var LOADER_FOLDER = "boot/extlinux";
+var STALE = ["extlinux.conf", "ldlinux.sys", "ldlinux.c32", "extlinux.sys"].map(
+  (name) => `${LOADER_FOLDER}/${name}`
+);
+var MBR_CODE_BYTES = 440;
+var MBR_PLACES = [
+  "/usr/lib/syslinux/mbr/mbr.bin",
+  "/usr/lib/EXTLINUX/mbr.bin",
+  "/usr/share/syslinux/mbr.bin",
+  "/usr/lib/syslinux/bios/mbr.bin"
+];
+var MODULE_FOLDERS = [
+  "/usr/lib/syslinux/modules/bios",
+  "/usr/share/syslinux",
+  "/usr/lib/syslinux/bios"
+];
+var MENU_MODULES = ["menu.c32", "libutil.c32"];
+var MENU_SECONDS = 3;
+function kernelCommandLine(plan, kernel, { serialConsole, kernelArgs }) {
+  return [
+    kernel.initrd === null ? `root=PARTUUID=${partuuid(plan)}` : `root=UUID=${plan.uuid}`,
+    // Alpine's initramfs mounts nothing without it.
+    `rootfstype=${plan.filesystem}`,
+    // Writable whatever init makes of fstab; the initrd checks the filesystem before it mounts it.
+    "rw",
+    ...kernel.initrd === null ? ["rootwait"] : [],
+    // The last console is where init writes; both get the kernel's messages.
+    "console=tty0",
+    ...serialConsole ? ["console=ttyS0,115200"] : [],
+    kernelArgs
+  ].filter(Boolean).join(" ");
+}
+function syslinuxConfig(entries2, options) {
+  const several = entries2.length > 1;
+  const lines = [
+    ...options.serialConsole ? ["SERIAL 0 115200"] : [],
+    ...several && options.menu ? ["UI menu.c32", "MENU TITLE Boot"] : [],
+    `DEFAULT ${label(0)}`,
+    "PROMPT 0",
+    // In tenths of a second.
+    ...several ? [`TIMEOUT ${MENU_SECONDS * 10}`] : []
+  ];
+  entries2.forEach(({ kernel, commandLine }, i) => {
+    lines.push("", `LABEL ${label(i)}`, `  MENU LABEL Linux ${kernel.version}`, `  LINUX /${kernel.path}`);
+    if (kernel.initrd !== null) lines.push(`  INITRD /${kernel.initrd}`);
+    lines.push(`  APPEND ${commandLine}`);
+  });
+  return `${lines.join("\n")}
+`;
+}
+var label = (i) => i === 0 ? "linux" : `linux-${i}`;
+function planLoader(index, plan, kernels, options) {
+  for (const path of kernels.flatMap(({ path: path2, initrd }) => initrd === null ? [path2] : [path2, initrd])) {
+    if (!/^[\x21-\x7e]{1,200}$/.test(path)) {
+      throw new ActionError(
+        `The boot loader cannot name /${JSON.stringify(path)}: rename it without blanks and special characters.`,
+        "Unusable kernel name"
+      );
+    }
+  }
+  const menu = kernels.length > 1 && options.moduleFolder !== null;
+  const config = syslinuxConfig(
+    kernels.map((kernel) => ({ kernel, commandLine: kernelCommandLine(plan, kernel, options) })),
+    { serialConsole: options.serialConsole, menu }
+  );
+  return [
+    { kind: "file", path: `${LOADER_FOLDER}/syslinux.cfg`, content: config, mode: 420 },
+    ...STALE.filter((path) => {
+      const real = index.resolve(path, "keep");
+      return real !== null && index.entry(real) !== null;
+    }).map((path) => ({ kind: "remove", path })),
+    ...menu ? MENU_MODULES.map((name) => ({
+      kind: "file",
+      path: `${LOADER_FOLDER}/${name}`,
+      content: readFileSync3(`${options.moduleFolder}/${name}`),
+      mode: 420
+    })) : []
+  ];
+}
+async function installLoader(host, index, mountPoint) {
+  const { real } = placeOf(index, `${LOADER_FOLDER}/syslinux.cfg`);
+  const folder = `${mountPoint}/${real.slice(0, real.lastIndexOf("/"))}`;
+  await host.runAsRoot(["extlinux", "--install", folder], { timeout: 12e4 });
+}
+function writeBootCode(diskPath, mbrPath) {
+  const code = readFileSync3(mbrPath);
+  if (code.length === 0 || code.length > MBR_CODE_BYTES) {
+    throw new ActionError(
+      `${mbrPath} is no MBR code: it has ${code.length} bytes, and 1 to ${MBR_CODE_BYTES} fit.`
+    );
+  }
+  const disk = openSync4(diskPath, "r+");
+  try {
+    writeSync(disk, code, 0, code.length, 0);
+  } finally {
+    closeSync4(disk);
+  }
+}
+
+// src/container.ts
+import { mkdirSync as mkdirSync2, readFileSync as readFileSync4, rmSync as rmSync4, statfsSync as statfsSync2, writeFileSync as writeFileSync2 } from "node:fs";
+import { join as join5 } from "node:path";
+import { pipeline } from "node:stream/promises";
+var import_tar_stream2 = __toESM(require_tar_stream(), 1);
+
+// src/docker-build.ts
+var NEEDS = [
+  { input: "build-contexts", builders: ["buildx"], used: (build2) => build2.buildContexts.length > 0 },
+  { input: "cache-to", builders: ["buildx"], used: (build2) => build2.cacheTo.length > 0 },
+  { input: "builder", builders: ["buildx"], used: (build2) => build2.builder !== null },
+  { input: "secrets", builders: ["buildx", "buildkit"], used: (build2) => build2.secrets.length > 0 },
+  { input: "ssh", builders: ["buildx", "buildkit"], used: (build2) => build2.ssh.length > 0 }
+];
+var unsupportedInputs = (build2, builder) => NEEDS.filter(({ builders, used }) => used(build2) && !builders.includes(builder)).map(({ input }) => input);
+var csvField = (text) => /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+function buildArgv(build2, options) {
+  const { builder, platform, iidFile, secretPath } = options;
+  const each = (flag, values) => values.flatMap((value) => [flag, value]);
+  const one = (flag, value) => value === null ? [] : [flag, value];
+  const secrets = build2.secrets.map((secret) => {
+    const place = "path" in secret ? secret.path : secretPath(secret.id);
+    const fields = "variable" in secret ? [`id=${secret.id}`, `env=${secret.variable}`] : ["type=file", `id=${secret.id}`, `src=${place}`];
+    return fields.map(csvField).join(",");
+  });
+  return [
+    "docker",
+    ...builder === "buildx" ? ["buildx", "build", "--load"] : ["build"],
+    // Without it the legacy builder leaves the container of a step that fails.
+    ...builder === "legacy" ? ["--force-rm"] : ["--progress", "plain"],
+    // The legacy builder takes a platform only with experimental features on; without one it builds the engine's own.
+    ...builder === "legacy" ? [] : ["--platform", platform],
+    ...["--iidfile", iidFile],
+    ...one("--builder", build2.builder),
+    ...one("--file", build2.file),
+    ...one("--target", build2.target),
+    ...one("--network", build2.network),
+    ...build2.noCache ? ["--no-cache"] : [],
+    ...build2.pull ? ["--pull"] : [],
+    ...each("--build-arg", build2.buildArgs),
+    ...each("--build-context", build2.buildContexts),
+    ...each("--secret", secrets),
+    ...each("--ssh", build2.ssh),
+    ...each("--label", build2.labels),
+    ...each("--add-host", build2.addHosts),
+    ...each("--cache-from", build2.cacheFrom),
+    ...each("--cache-to", build2.cacheTo),
+    // A context that begins with a hyphen was made an absolute path or is a URL: nothing after this is an option.
+    "--",
+    build2.context
+  ];
+}
+
+// src/container.ts
+var MINUTE = 6e4;
+var BUILD_LIMIT = 6 * 60 * MINUTE;
+var MOUNT_OPTIONS_LIMIT = 3900;
+async function obtainImage(host, inputs, workDir) {
+  const { source } = inputs;
+  if (source.kind === "build") return build(host, source.build, inputs.platform, workDir);
+  const present = await host.run(["docker", "image", "inspect", "--format", "{{.Id}}", source.reference], {
+    allowFailure: true
+  });
+  if (present.exitCode === 0) {
+    info(`Image ${source.reference} is present.`);
+    return source.reference;
+  }
+  try {
+    await host.run(["docker", "pull", "--platform", inputs.platform, source.reference], {
+      onLine: (line) => info(inert(line)),
+      timeout: 30 * MINUTE
+    });
+  } catch (error2) {
+    throw new ActionError(
+      `Input image is ${JSON.stringify(source.reference)}, which is neither present nor could be pulled. ${messageOf(error2)}`,
+      "No such image"
+    );
+  }
+  return source.reference;
+}
+async function build(host, inputs, platform, workDir) {
+  const builder = await detectBuilder(host);
+  const unsupported = unsupportedInputs(inputs, builder);
+  if (unsupported.length > 0) {
+    throw new ActionError(
+      `${unsupported.join(", ")} cannot be honoured: this machine's Docker has ${BUILDER_NAMES[builder]}. Add a step with docker/setup-buildx-action before this one, or leave the input out.`,
+      "Docker cannot build this"
+    );
+  }
+  info(`Building with ${BUILDER_NAMES[builder]}.`);
+  const secretDir = join5(workDir, "secrets");
+  const secretPath = (id) => join5(secretDir, id);
+  mkdirSync2(secretDir, { mode: 448 });
+  for (const secret of inputs.secrets) {
+    if ("value" in secret) writeFileSync2(secretPath(secret.id), secret.value, { mode: 384 });
+  }
+  const iidFile = join5(workDir, "image-id");
+  try {
+    await host.run(buildArgv(inputs, { builder, platform, iidFile, secretPath }), {
+      env: builder === "buildx" ? {} : { DOCKER_BUILDKIT: builder === "buildkit" ? "1" : "0" },
+      onLine: (line) => info(inert(line)),
+      timeout: BUILD_LIMIT
+    });
+  } catch (error2) {
+    if (host.cancelled.aborted) throw error2;
+    throw new ActionError(`The Docker build failed. ${messageOf(error2)}`, "Docker build failed");
+  } finally {
+    rmSync4(secretDir, { recursive: true, force: true });
+  }
+  return readFileSync4(iidFile, "utf8").trim();
+}
+var BUILDER_NAMES = {
+  buildx: "buildx",
+  buildkit: "BuildKit without buildx",
+  legacy: "the legacy builder, without buildx"
+};
+async function detectBuilder(host) {
+  if (process.env.DOCKER_BUILDKIT === "0") return "legacy";
+  const buildx = await host.run(["docker", "buildx", "version"], { allowFailure: true });
+  if (buildx.exitCode === 0) return "buildx";
+  const client = await host.run(["docker", "version", "--format", "{{.Client.Version}}"], {
+    allowFailure: true
+  });
+  return Number.parseInt(client.stdout, 10) < 23 ? "buildkit" : "legacy";
+}
+async function readImageConfig(host, image) {
+  const inspected = await host.run(["docker", "image", "inspect", "--format", "{{json .}}", image]);
+  const { Architecture, Config } = JSON.parse(inspected.stdout);
+  return {
+    architecture: Architecture ?? "",
+    entrypoint: Config?.Entrypoint ?? [],
+    cmd: Config?.Cmd ?? [],
+    env: Config?.Env ?? [],
+    user: Config?.User ?? "",
+    workingDir: Config?.WorkingDir ?? "",
+    stopSignal: Config?.StopSignal ?? "",
+    volumes: Object.keys(Config?.Volumes ?? {}),
+    exposedPorts: Object.keys(Config?.ExposedPorts ?? {}),
+    onBuild: (Config?.OnBuild ?? []).length > 0
+  };
+}
+async function openContainer(host, undo, image, workDir) {
+  const name = `docker-to-disk-${undo.runId}`;
+  const held = [];
+  const hold = (resource) => {
+    undo.register(resource);
+    held.unshift(resource);
+  };
+  hold({ kind: "container", name });
+  await host.run(["docker", "create", "--name", name, "--network", "none", image, "/docker-to-disk"], {
+    timeout: 10 * MINUTE
+  });
+  const read = (path, limit = 1 << 20) => readFromContainer(host, name, path, limit);
+  const layers = await mountLayers(host, name, workDir, hold);
+  const tree = layers ? await readMounted(host, layers) : await readExported(host, name, workDir);
+  const close = async () => {
+    for (const resource of held) await undo.release(resource);
+  };
+  return { image, name, read, close, ...tree };
+}
+async function readMounted(host, mountPoint) {
+  const parser = new FindParser();
+  const find = host.startAsRoot(["find", mountPoint, "-printf", FIND_FORMAT], {
+    stdio: ["ignore", "pipe", "inherit"]
+  });
+  find.stdout?.on("data", (chunk2) => parser.write(chunk2));
+  const { exitCode } = await find.ended;
+  if (exitCode !== 0)
+    throw new ActionError(`find could not read the container's files (exit code ${exitCode}).`);
+  return {
+    index: parser.index,
+    keepsHoles: true,
+    archive: {
+      asRoot: true,
+      argv: [
+        ...["tar", "--create", "--file", "-", "--directory", mountPoint],
+        ...["--format", "posix", "--pax-option", "delete=atime,delete=ctime"],
+        ...[
+          "--numeric-owner",
+          "--acls",
+          "--xattrs",
+          "--xattrs-include",
+          "*",
+          "--sparse",
+          "--blocking-factor",
+          "512"
+        ],
+        "."
+      ]
+    }
+  };
+}
+async function readExported(host, name, workDir) {
+  const argv = ["docker", "export", name];
+  const index = new TreeIndex();
+  const running = host.start(argv, { stdio: ["ignore", "pipe", "inherit"] });
+  if (!running.stdout) throw new ActionError("docker export has no output.");
+  const parser = (0, import_tar_stream2.extract)();
+  const { bavail, bsize } = statfsSync2(workDir);
+  const free = bavail * bsize;
+  parser.on("entry", (header, stream, next) => {
+    const kind = TAR_KINDS[header.type ?? "file"];
+    const path = header.name.replace(/^(\.?\/)+/, "").replace(/\/$/, "");
+    if (kind !== void 0 && path !== "") {
+      const size = header.size ?? 0;
+      const link2 = kind === "l" ? header.linkname ?? "" : null;
+      const isFurtherName = header.type === "link";
+      const { mode = 0, uid = 0, gid = 0 } = header;
+      const entry = { kind, mode, uid, gid, size: link2?.length ?? size, link: link2 };
+      if (size > free) {
+        parser.destroy(
+          new ActionError(
+            `${workDir} has ${formatBytes(free)} free, but the image's files take more: /${inert(path)} has ${formatBytes(size)}.`,
+            "Not enough disk space"
+          )
+        );
+        return;
+      }
+      index.add(
+        path,
+        isFurtherName ? index.entry(header.linkname ?? "") ?? entry : entry,
+        roundToBlocks(size),
+        !isFurtherName
+      );
+    }
+    stream.on("end", next);
+    stream.on("error", () => {
+    });
+    stream.resume();
+  });
+  const problem = await pipeline(running.stdout, parser).then(
+    () => null,
+    (error2) => error2
+  );
+  if (problem !== null) await running.end();
+  if (problem instanceof ActionError) throw problem;
+  const { exitCode } = await running.ended;
+  if (exitCode !== 0 || problem !== null) {
+    throw new ActionError(
+      `docker export, which reads the container's files, failed with exit code ${exitCode}${problem === null ? "" : ` (${problem.message})`}. If the engine died, its own log says why; docker's words are in the log above.`,
+      "Docker failed"
+    );
+  }
+  return { index, archive: { asRoot: false, argv }, keepsHoles: false };
+}
+var TAR_KINDS = {
+  file: "f",
+  "contiguous-file": "f",
+  link: "f",
+  symlink: "l",
+  directory: "d",
+  "character-device": "c",
+  "block-device": "b",
+  fifo: "p"
+};
+async function mountLayers(host, name, workDir, hold) {
+  const because = (reason) => {
+    info(`The tree is read with docker export, since ${reason}.`);
+    return null;
+  };
+  const info2 = await host.run(["docker", "info", "--format", "{{json .SecurityOptions}}"], {
+    allowFailure: true
+  });
+  if (/name=(rootless|userns)/.test(info2.stdout)) return because("the engine maps user ids");
+  const graph = await host.run(["docker", "container", "inspect", "--format", "{{json .GraphDriver}}", name]);
+  const lowerDirs = overlayLayers(graph.stdout);
+  if (lowerDirs === null) return because("the storage driver is not overlay2");
+  const options = `ro,nodev,nosuid,noexec,lowerdir=${lowerDirs.join(":")}`;
+  if (options.length > MOUNT_OPTIONS_LIMIT)
+    return because(`${lowerDirs.length} layers are too many for one mount`);
+  const target = join5(workDir, "layers");
+  mkdirSync2(target, { recursive: true });
+  hold({ kind: "mount", target });
+  const mounted = await host.runAsRoot(
+    ["mount", "-t", "overlay", "-o", options, "overlay", target],
+    {
+      allowFailure: true,
+      timeout: MINUTE
+    }
+  );
+  return mounted.exitCode === 0 ? target : because(`its layers cannot be mounted (${inert(mounted.stderr.trim())})`);
+}
+function overlayLayers(graphDriver) {
+  const { Name, Data } = JSON.parse(graphDriver || "null") ?? {};
+  if (Name !== "overlay2" || !Data?.LowerDir || !Data.UpperDir) return null;
+  const folders = [Data.UpperDir, ...Data.LowerDir.split(":")];
+  return folders.every((folder) => /^\/[^,:\\]+$/.test(folder)) ? folders : null;
+}
+async function readFromContainer(host, name, path, limit) {
+  if (!isExact(path)) return null;
+  const running = host.start(["docker", "cp", `${name}:/${path}`, "-"], {
+    stdio: ["ignore", "pipe", "ignore"]
+  });
+  const chunks = [];
+  let size = 0;
+  let isFile2 = null;
+  const parser = (0, import_tar_stream2.extract)();
+  parser.on("entry", (header, stream, next) => {
+    isFile2 ??= header.type === "file";
+    stream.on("data", (data) => {
+      if (size >= limit) return;
+      const chunk2 = data;
+      chunks.push(chunk2);
+      size += chunk2.length;
+      if (size >= limit) void running.end(0);
+    });
+    stream.on("end", next);
+    stream.on("error", () => {
+    });
+  });
+  if (running.stdout) await pipeline(running.stdout, parser).catch(() => {
+  });
+  await running.ended;
+  return isFile2 ? Buffer.concat(chunks).subarray(0, limit) : null;
+}
+
 // src/formats.ts
+import { createHash } from "node:crypto";
+import {
+  closeSync as closeSync5,
+  createReadStream,
+  createWriteStream as createWriteStream2,
+  fsyncSync,
+  openSync as openSync5,
+  renameSync,
+  rmSync as rmSync5,
+  statSync as statSync2,
+  writeFileSync as writeFileSync3
+} from "node:fs";
+import { join as join6 } from "node:path";
+import { pipeline as pipeline2 } from "node:stream/promises";
 var ImageTooLarge = class extends ActionError {
   constructor(files, most) {
     const each = files.map(

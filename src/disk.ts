@@ -6,7 +6,7 @@ import type { Container } from './container.ts'
 import { applyEdits, type Edit, extractArgv } from './edits.ts'
 import { ActionError, messageOf } from './errors.ts'
 import type { Host } from './host.ts'
-import type { Filesystem, Inputs } from './inputs.ts'
+import { type Filesystem, type Inputs, needsCopy } from './inputs.ts'
 import { formatBytes, MIB } from './text.ts'
 import { BLOCK, type Measure, roundToBlocks } from './tree.ts'
 import type { Resource, Undo } from './undo.ts'
@@ -228,13 +228,13 @@ export async function createDisk(host: Host, plan: DiskPlan, path: string): Prom
 export function checkSpace(folder: string, plan: DiskPlan, measure: Measure, inputs: Inputs): void {
   const { bavail, bsize } = statfsSync(folder)
   const free = bavail * bsize
-  // Every format holds the content once more; compression only helps, and fixed-size vhd files stay sparse.
-  const needed =
-    Math.ceil(
-      measure.bytes *
-        (1 + inputs.formats.filter(format => format.container !== 'raw' || format.compression).length * 0.8)
-    ) +
-    64 * MIB
+  // Every format holds the content once more; compression only helps, and fixed-size vhd files stay sparse. So does the copy of the
+  // disk that scripts run in.
+  const made = inputs.formats.filter(
+    ({ container, compression }) => container !== 'raw' || compression
+  ).length
+  const copies = inputs.boot !== null && needsCopy(inputs.boot) ? 1 : 0
+  const needed = Math.ceil(measure.bytes * (1 + copies + made * 0.8)) + 64 * MIB
   if (free >= needed) return
   throw new ActionError(
     `${folder} has ${formatBytes(free)} free, but about ${formatBytes(needed)} are needed for a disk of ${formatBytes(plan.sizeBytes)} ` +

@@ -75,6 +75,10 @@ export type BootInputs = Readonly<{
   matrix: readonly DiskBus[]
 }>
 
+/** Whether something is to run in the machine, for which it boots from a copy of the disk. */
+export const needsCopy = ({ scripts, checkPersistence, failOnFailedUnits }: BootInputs): boolean =>
+  scripts.length > 0 || checkPersistence || failOnFailedUnits
+
 export type Inputs = Readonly<{
   /** What gives the root filesystem: a Dockerfile to build or an image that exists. */
   source: Readonly<{ kind: 'build'; build: BuildInputs } | { kind: 'image'; reference: string }>

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import * as core from '@actions/core'
-import type { BootInputs } from '../inputs.ts'
+import { type BootInputs, needsCopy } from '../inputs.ts'
 import { formatSeconds, inert } from '../text.ts'
 import type { Reason } from './causes.ts'
 import {
@@ -27,7 +27,7 @@ export type Scripts = Readonly<{
 
 /** Null if nothing is to run in the machine; its disk then boots as it is. */
 export function planScripts(boot: BootInputs): Scripts | null {
-  if (boot.scripts.length === 0 && !boot.checkPersistence && !boot.failOnFailedUnits) return null
+  if (!needsCopy(boot)) return null
   const token = `docker-to-disk-${randomBytes(8).toString('hex')}`
   const persistence = persistenceScripts(token)
   const failedUnits = failedUnitsScript(boot.failOnFailedUnits)

@@ -1,12 +1,11 @@
-import { once } from 'node:events'
-import { closeSync, createWriteStream, openSync, rmSync, type WriteStream } from 'node:fs'
+import { closeSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import * as core from '@actions/core'
 import type { Host, Running } from '../host.ts'
 import type { BootInputs } from '../inputs.ts'
 import { inert } from '../text.ts'
 import type { Undo } from '../undo.ts'
 import type { Reason } from './causes.ts'
+import { ConsoleLog } from './console-log.ts'
 import { type Devices, describeDevices } from './devices.ts'
 import { type Acceleration, BootFailure, type Quotation } from './failure.ts'
 import { Guest } from './guest.ts'
@@ -98,7 +97,7 @@ export async function withMachine<T>(
     }),
     { stdio: ['ignore', 'pipe', 'pipe'], cwd: workDir }
   )
-  const log = createWriteStream(start.serialLog, { flags: 'a' })
+  const log = new ConsoleLog(start.serialLog)
   const monitor = new Monitor(`/proc/self/fd/${folder}/${sockets.monitor}`)
   const guest = token === null ? null : new Guest(`/proc/self/fd/${folder}/${sockets.guest}`, token)
   void qemu.ended.then(() => monitor.close())
@@ -110,10 +109,11 @@ export async function withMachine<T>(
   const note: Up['note'] = (check, seconds, failure, output = '') =>
     void cases.push({ name: check, machine: describeDevices(devices), seconds, failure, output })
   const consoleOf = ({ quotation: lines }: Judge): Quotation => ({ what: 'The console', lines })
+  let verdict: Verdict | Error | null = null
   try {
-    const verdict = await court.hear(judge)
+    verdict = await court.hear(judge)
     if (host.cancelled.aborted) throw host.cancelled.reason
-    if (judge.partial.trim() !== '') printGuest(judge.partial)
+    if (judge.partial.trim() !== '') log.line(judge.partial)
     if (verdict instanceof Error) throw verdict
     const { phases, failedUnits } = judge
     if (verdict.outcome === 'failure') {
@@ -143,12 +143,13 @@ export async function withMachine<T>(
     throw host.cancelled.aborted ? host.cancelled.reason : error
   } finally {
     court.close()
-    if (!host.cancelled.aborted) await takeScreenshot(monitor, start.screenshot)
+    // Where KVM failed, the machine is started anew, and there is nothing to be seen of this one.
+    if (!host.cancelled.aborted && !(verdict instanceof KvmFailure))
+      await takeScreenshot(monitor, start.screenshot)
     await qemu.end(2000)
     monitor.close()
     guest?.close()
-    log.end()
-    await once(log, 'close').catch(() => {})
+    await log.close()
     closeSync(folder)
     for (const socket of Object.values(sockets))
       if (socket !== null) rmSync(join(workDir, socket), { force: true })
@@ -163,12 +164,10 @@ function describeTimeout(boot: BootInputs, pace: Pace): string {
   return `boot-timeout (${pace.timeout} seconds${doubled})`
 }
 
-const printGuest = (line: string): void => core.info(`guest │ ${inert(line)}`)
-
 type Sources = Readonly<{
   qemu: Running
   monitor: Monitor
-  log: WriteStream
+  log: ConsoleLog
   accelerator: Acceleration
   secondsSince: () => number
 }>
@@ -185,10 +184,10 @@ class Court {
     const { qemu, monitor, log, accelerator, secondsSince } = sources
     qemu.stdout?.on('data', (chunk: Buffer) => {
       log.write(chunk)
-      for (const line of this.#judge?.hear(chunk, secondsSince()) ?? []) printGuest(line)
+      for (const line of this.#judge?.hear(chunk, secondsSince()) ?? []) log.line(line)
       this.#look()
     })
-    log.on('error', error => this.#decide(error))
+    log.onError(error => this.#decide(error))
     qemu.stderr?.setEncoding('utf8')
     qemu.stderr?.on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-4096)
