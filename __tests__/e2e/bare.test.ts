@@ -1,10 +1,8 @@
-import { Bench } from '../support/e2e.ts'
+import { useBench } from '../support/e2e.ts'
 import { type BaseImage, ensureBaseImage } from '../support/images.ts'
 
 // Dockerfiles that never heard of disks.
-const bench = new Bench()
-beforeAll(() => bench.begin())
-afterAll(() => bench.end())
+const bench = useBench()
 
 /** For the runs after the first: an artifact's name is taken only once. */
 const QUIET = { 'upload-artifact': 'false' }

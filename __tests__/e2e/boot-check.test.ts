@@ -1,35 +1,13 @@
-import {
-  chmodSync,
-  copyFileSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  writeFileSync
-} from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inflateSync } from 'node:zlib'
 import { parse, type TestSuites } from 'junit2json'
 import type { BootResult } from '../../src/boot-check/boot-check.ts'
 import type { Phase } from '../../src/boot-check/phases.ts'
-import { ALPINE, asRoot, Bench, inImage, sha256 } from '../support/e2e.ts'
-import { ensureBaseImage } from '../support/images.ts'
+import { ALPINE, asRoot, inImage, sha256, useBench } from '../support/e2e.ts'
 import type { RunResult } from '../support/runner.ts'
 
-const bench = new Bench()
-beforeAll(async () => {
-  await ensureBaseImage('debian:bookworm')
-  await ensureBaseImage('alpine:3.20')
-  await bench.begin()
-})
-afterAll(() => bench.end())
-
-/** The fixture with more in its Dockerfile; its own layers are shared. */
-function alpineWith(lines: string): string {
-  const checkout = bench.context(`${readFileSync(join(ALPINE, 'Dockerfile'), 'utf8')}\n${lines}\n`)
-  copyFileSync(join(ALPINE, 'inittab'), join(checkout, 'inittab'))
-  return checkout
-}
+const bench = useBench('debian:bookworm', 'alpine:3.20')
 
 /** Width, height and number of colours of a PNG of 8 bits each of red, green and blue. */
 function look(path: string): { width: number; height: number; colours: number } {
@@ -52,7 +30,7 @@ const SERVICE = `RUN printf '%s\\n' '#!/bin/sh' 'while read -r line && [ \${#lin
 
 test('a service that comes up ten seconds after the login prompt is waited for, on two machines', async () => {
   const run = await bench.succeed({
-    checkout: alpineWith(SERVICE),
+    checkout: bench.alpineWith(SERVICE),
     inputs: {
       name: 'late',
       'boot-matrix': 'virtio,nvme',
@@ -83,7 +61,7 @@ test('a service that comes up ten seconds after the login prompt is waited for, 
 
 test('services that never come up fail the check, each with the last answer', async () => {
   const { message, run } = await bench.fail({
-    checkout: alpineWith(SERVICE.replace('sleep 12', 'sleep 0')),
+    checkout: bench.alpineWith(SERVICE.replace('sleep 12', 'sleep 0')),
     inputs: {
       name: 'never',
       'disk-bus': 'scsi',
@@ -158,7 +136,7 @@ async function casesOf(run: RunResult): Promise<[name: string, failure: string |
 describe('inside of the machine', () => {
   let checkout: string
   beforeAll(() => {
-    checkout = alpineWith('')
+    checkout = bench.alpineWith('')
     mkdirSync(join(checkout, 'checks'))
     const ends = '#!/bin/busybox ash\necho "script $0 as $(id -un)"; test -w /etc/fstab\n'
     writeFileSync(join(checkout, 'checks', 'a file.sh'), ends)
@@ -221,7 +199,7 @@ describe('inside of the machine', () => {
 
   test('a root filesystem that stays read-only fails the persistence check, with the reason', async () => {
     const { message, run } = await bench.fail({
-      checkout: alpineWith("RUN sed -i 's/remount,rw/remount,ro/' /etc/inittab"),
+      checkout: bench.alpineWith("RUN sed -i 's/remount,rw/remount,ro/' /etc/inittab"),
       inputs: { name: 'ro', 'check-persistence': 'true', 'upload-artifact': 'false' }
     })
     expect(message).toMatch(

@@ -3,16 +3,9 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { bootImage } from '../support/boot.ts'
-import { ALPINE, Bench } from '../support/e2e.ts'
-import { ensureBaseImage } from '../support/images.ts'
+import { ALPINE, useBench } from '../support/e2e.ts'
 
-const bench = new Bench()
-beforeAll(async () => {
-  await ensureBaseImage('debian:bookworm')
-  await ensureBaseImage('alpine:3.20')
-  await bench.begin()
-})
-afterAll(() => bench.end())
+const bench = useBench('debian:bookworm', 'alpine:3.20')
 
 const ARGUMENTS = [
   'two words',

@@ -1,27 +1,11 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ALPINE, Bench } from '../support/e2e.ts'
-import { ensureBaseImage } from '../support/images.ts'
+import { ALPINE, useBench } from '../support/e2e.ts'
 import { WRONG } from '../support/wrong-inputs.ts'
 
-const bench = new Bench()
-beforeAll(async () => {
-  await ensureBaseImage('debian:bookworm')
-  await ensureBaseImage('alpine:3.20')
-  await bench.begin()
-})
-afterAll(() => bench.end())
+const bench = useBench('debian:bookworm', 'alpine:3.20')
 
 const QUICK = { 'boot-test': 'false', 'upload-artifact': 'false', formats: 'raw' }
-
-/** The fixture of Alpine's userland with changes, as a Dockerfile on top of what its own builds. */
-const alpineWith = (...lines: string[]): string => {
-  const folder = bench.context('')
-  const base = readFileSync(join(ALPINE, 'Dockerfile'), 'utf8')
-  writeFileSync(join(folder, 'Dockerfile'), `${base}\n${lines.join('\n')}\n`)
-  writeFileSync(join(folder, 'inittab'), readFileSync(join(ALPINE, 'inittab')))
-  return folder
-}
 
 describe('before anything runs', () => {
   test('wrong inputs are named all at once', async () => {
@@ -163,7 +147,7 @@ describe('an image that does not boot is named and not published', () => {
     const seen = { panic: 0, error: 0 }
     const message = await failBoot(
       'init-ends',
-      alpineWith(
+      bench.alpineWith(
         // The kernel does not wait for what init has written to the serial port.
         "RUN rm /sbin/init && printf '#!/bin/sh\\necho my last words\\nsleep 1\\nexit 1\\n' > /sbin/init && chmod +x /sbin/init"
       ),
@@ -192,7 +176,7 @@ describe('an image that does not boot is named and not published', () => {
   })
 
   test('no getty', async () => {
-    const checkout = alpineWith(NO_GETTY)
+    const checkout = bench.alpineWith(NO_GETTY)
     const message = await failBoot('no-getty', checkout, { 'boot-timeout': '20' })
     expect(message).toMatch(
       /^The image does not boot: No login prompt appeared on the serial console within boot-timeout \(20 seconds\); init was running\. /
@@ -201,14 +185,14 @@ describe('an image that does not boot is named and not published', () => {
   })
 
   test('a machine that powers itself off', async () => {
-    const checkout = alpineWith(`${NO_GETTY} && echo '::once:/sbin/poweroff -f' >> /etc/inittab`)
+    const checkout = bench.alpineWith(`${NO_GETTY} && echo '::once:/sbin/poweroff -f' >> /etc/inittab`)
     expect(await failBoot('powers-off', checkout)).toMatch(
       /^The image does not boot: The machine powered itself off before it was up\. /
     )
   })
 
   test('a machine that resets itself again and again', async () => {
-    const checkout = alpineWith(`${NO_GETTY} && echo '::once:/sbin/reboot -f' >> /etc/inittab`)
+    const checkout = bench.alpineWith(`${NO_GETTY} && echo '::once:/sbin/reboot -f' >> /etc/inittab`)
     expect(await failBoot('resets', checkout)).toMatch(
       /^The image does not boot: The machine resets itself again and again\. /
     )
@@ -216,7 +200,7 @@ describe('an image that does not boot is named and not published', () => {
 })
 
 test('a success pattern replaces the login prompt', async () => {
-  const checkout = alpineWith(
+  const checkout = bench.alpineWith(
     `${NO_GETTY} && echo '::once:/bin/sh -c "echo APP READY on 8080 > /dev/ttyS0"' >> /etc/inittab`
   )
   const run = await bench.succeed({

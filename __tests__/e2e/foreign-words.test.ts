@@ -1,16 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ALPINE, asRoot, Bench, inImage } from '../support/e2e.ts'
-import { ensureBaseImage } from '../support/images.ts'
+import { ALPINE, asRoot, type Bench, inImage, useBench } from '../support/e2e.ts'
 
-const bench = new Bench()
-beforeAll(async () => {
-  await ensureBaseImage('debian:bookworm')
-  await ensureBaseImage('alpine:3.20')
-  await bench.begin()
-})
-afterAll(() => bench.end())
+const bench = useBench('debian:bookworm', 'alpine:3.20')
 
 const SBIN = '/usr/sbin:/sbin'
 /** A docker that has BuildKit, and the PATH on which it is the first; null if there is none. */

@@ -2,16 +2,9 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { bootImage } from '../support/boot.ts'
-import { ALPINE, Bench, sha256 } from '../support/e2e.ts'
-import { ensureBaseImage } from '../support/images.ts'
+import { ALPINE, sha256, useBench } from '../support/e2e.ts'
 
-const bench = new Bench()
-beforeAll(async () => {
-  await ensureBaseImage('debian:bookworm')
-  await ensureBaseImage('alpine:3.20')
-  await bench.begin()
-})
-afterAll(() => bench.end())
+const bench = useBench('debian:bookworm', 'alpine:3.20')
 
 test('every format holds the same disk', async () => {
   const run = await bench.succeed({

@@ -2,17 +2,10 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { bootImage } from '../support/boot.ts'
-import { ALPINE, asRoot, Bench, inImage, sha256 } from '../support/e2e.ts'
-import { ensureBaseImage } from '../support/images.ts'
+import { ALPINE, asRoot, inImage, sha256, useBench } from '../support/e2e.ts'
 import { REPOSITORY, type RunResult } from '../support/runner.ts'
 
-const bench = new Bench()
-beforeAll(async () => {
-  await ensureBaseImage('debian:bookworm')
-  await ensureBaseImage('alpine:3.20')
-  await bench.begin()
-})
-afterAll(() => bench.end())
+const bench = useBench('debian:bookworm', 'alpine:3.20')
 
 const filesOf = (run: RunResult): string[] => (run.outputs.files ?? '').split('\n')
 

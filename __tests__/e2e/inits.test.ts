@@ -2,17 +2,10 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { bootImage } from '../support/boot.ts'
-import { Bench } from '../support/e2e.ts'
-import { ensureBaseImage } from '../support/images.ts'
+import { useBench } from '../support/e2e.ts'
 import { REPOSITORY } from '../support/runner.ts'
 
-const bench = new Bench()
-beforeAll(async () => {
-  await ensureBaseImage('debian:bookworm')
-  await ensureBaseImage('alpine:3.20')
-  await bench.begin()
-})
-afterAll(() => bench.end())
+const bench = useBench('debian:bookworm', 'alpine:3.20')
 
 const CONTEXT = join(REPOSITORY, '__tests__/fixtures/inits')
 const LINES = 'LINES=one\n two'

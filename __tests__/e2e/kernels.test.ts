@@ -1,26 +1,12 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ALPINE, asRoot, Bench, inImage } from '../support/e2e.ts'
-import { ensureBaseImage } from '../support/images.ts'
+import { asRoot, inImage, useBench } from '../support/e2e.ts'
 
-const bench = new Bench()
-beforeAll(async () => {
-  await ensureBaseImage('debian:bookworm')
-  await ensureBaseImage('alpine:3.20')
-  await bench.begin()
-})
-afterAll(() => bench.end())
-
-/** The fixture of Alpine's userland with one more instruction. */
-function alpineWith(line: string): string {
-  const folder = bench.context(`${readFileSync(join(ALPINE, 'Dockerfile'), 'utf8')}\n${line}\n`)
-  writeFileSync(join(folder, 'inittab'), readFileSync(join(ALPINE, 'inittab')))
-  return folder
-}
+const bench = useBench('debian:bookworm', 'alpine:3.20')
 
 test('of two kernels the newer boots, and the older is in the menu', async () => {
   const run = await bench.succeed({
-    checkout: alpineWith(
+    checkout: bench.alpineWith(
       'RUN cd /boot && release=$(ls /lib/modules) && mv vmlinuz-virt vmlinuz-$release && mv initramfs-virt initrd.img-$release' +
         ' && cp vmlinuz-$release vmlinuz-5.10.0-9-cloud-amd64 && cp initrd.img-$release initrd.img-5.10.0-9-cloud-amd64'
     ),
@@ -49,7 +35,7 @@ test('of two kernels the newer boots, and the older is in the menu', async () =>
 
 test('a kernel without an initrd boots from a disk whose driver is built in', async () => {
   const run = await bench.succeed({
-    checkout: alpineWith('RUN rm /boot/initramfs-virt'),
+    checkout: bench.alpineWith('RUN rm /boot/initramfs-virt'),
     inputs: { name: 'no-initrd', formats: 'raw', 'upload-artifact': 'false' }
   })
   expect(run.log).toMatch(/^Initrd: none$/m)
@@ -63,7 +49,9 @@ test('a kernel without an initrd boots from a disk whose driver is built in', as
 test('a kernel without an initrd, whose drivers are modules, is refused with the reason', async () => {
   const { title, message } = await bench.fail({
     // As in a kernel that has NVMe as a module.
-    checkout: alpineWith('RUN rm /boot/initramfs-virt && sed -i /nvme/d /lib/modules/*/modules.builtin'),
+    checkout: bench.alpineWith(
+      'RUN rm /boot/initramfs-virt && sed -i /nvme/d /lib/modules/*/modules.builtin'
+    ),
     inputs: { 'install-system': 'never', 'boot-test': 'false', 'upload-artifact': 'false' }
   })
   expect(title).toBe('Not a bootable system')

@@ -1,8 +1,18 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, createReadStream, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  createReadStream,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type BaseImage, ensureBaseImage } from './images.ts'
 import { type ResultsService, startResultsService } from './results-service.ts'
 import { leftovers, REPOSITORY, type RunOptions, type RunResult, removeRun, runAction } from './runner.ts'
 
@@ -59,6 +69,13 @@ export class Bench {
     return folder
   }
 
+  /** The fixture of Alpine's userland with more in its Dockerfile; its own layers are shared. */
+  alpineWith(...lines: string[]): string {
+    const folder = this.context(`${readFileSync(join(ALPINE, 'Dockerfile'), 'utf8')}\n${lines.join('\n')}\n`)
+    copyFileSync(join(ALPINE, 'inittab'), join(folder, 'inittab'))
+    return folder
+  }
+
   /** A PATH on which a program of the test's own, a shell script, comes first. */
   pathWith(program: string, script: string): string {
     const folder = join(this.context(''), 'bin')
@@ -66,6 +83,17 @@ export class Bench {
     writeFileSync(join(folder, program), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
     return `${folder}:/usr/local/bin:/usr/bin:/bin`
   }
+}
+
+/** A bench for all tests of the file that calls it, with base images for them to build on. */
+export function useBench(...images: BaseImage[]): Bench {
+  const bench = new Bench()
+  beforeAll(async () => {
+    for (const image of images) await ensureBaseImage(image)
+    await bench.begin()
+  })
+  afterAll(() => bench.end())
+  return bench
 }
 
 /** Runs a program as root, in whose hands the image's content is. */
