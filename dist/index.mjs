@@ -3414,8 +3414,8 @@ function qemuArgv(machine) {
     ...["-chardev", socket("monitor", machine.monitor), "-mon", "chardev=monitor,mode=control"],
     // A display for the screenshot. It comes last so that the other devices are where they would be without it.
     ...["-device", "VGA"],
-    // Tells of a kernel's panic whose console is silent, where the kernel has the driver; the machine goes on, for its last lines.
-    ...["-device", "pvpanic-pci", "-action", "panic=none"],
+    // Where the kernel has the driver, QEMU is told of a panic even if the console is silent, and stops the machine.
+    ...["-device", "pvpanic"],
     // A machine that powers itself off stays, so that its display is still there.
     ...["-no-shutdown", "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]
   ];
@@ -4522,7 +4522,7 @@ var Court = class {
   }
 };
 function readEvent(name, data) {
-  if (name === "GUEST_PANICKED") return { kind: "panicked" };
+  if (name === "GUEST_PANICKED" || data.reason === "guest-panic") return { kind: "panicked" };
   if (data.guest !== true) return null;
   if (name === "RESET") return { kind: "reset" };
   return name === "SHUTDOWN" ? { kind: "shutdown" } : null;

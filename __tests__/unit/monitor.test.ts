@@ -103,7 +103,8 @@ test.each([
   ['RESET', { guest: false, reason: 'host-qmp-system-reset' }, null],
   ['SHUTDOWN', { guest: true, reason: 'guest-shutdown' }, { kind: 'shutdown' }],
   ['SHUTDOWN', { guest: false, reason: 'host-signal' }, null],
-  ['GUEST_PANICKED', { action: 'run' }, { kind: 'panicked' }],
+  ['GUEST_PANICKED', { action: 'pause' }, { kind: 'panicked' }],
+  ['SHUTDOWN', { guest: true, reason: 'guest-panic' }, { kind: 'panicked' }],
   ['STOP', {}, null]
 ])('%s with %j', (name, data, event) => {
   expect(readEvent(name, data)).toEqual(event)

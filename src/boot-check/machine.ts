@@ -53,8 +53,8 @@ export function qemuArgv(machine: Machine): string[] {
     ...['-chardev', socket('monitor', machine.monitor), '-mon', 'chardev=monitor,mode=control'],
     // A display for the screenshot. It comes last so that the other devices are where they would be without it.
     ...['-device', 'VGA'],
-    // Tells of a kernel's panic whose console is silent, where the kernel has the driver; the machine goes on, for its last lines.
-    ...['-device', 'pvpanic-pci', '-action', 'panic=none'],
+    // Where the kernel has the driver, QEMU is told of a panic even if the console is silent, and stops the machine.
+    ...['-device', 'pvpanic'],
     // A machine that powers itself off stays, so that its display is still there.
     ...['-no-shutdown', '-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny']
   ]

@@ -258,7 +258,7 @@ class Court {
 
 /** What an event of QMP means for the machine; null for nothing. */
 export function readEvent(name: string, data: Readonly<Record<string, unknown>>): MachineEvent | null {
-  if (name === 'GUEST_PANICKED') return { kind: 'panicked' }
+  if (name === 'GUEST_PANICKED' || data.reason === 'guest-panic') return { kind: 'panicked' }
   // Others are those of a QEMU that is told to reset or end the machine.
   if (data.guest !== true) return null
   if (name === 'RESET') return { kind: 'reset' }
