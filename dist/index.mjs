@@ -8614,6 +8614,10 @@ async function checkAndConvert(run, { container, system, plan }) {
     if (error2 instanceof BootFailure || error2 instanceof ImageTooLarge) {
       writeCases(run, cases);
       const evidence = settleEvidence(outputDir, run);
+      if (error2 instanceof BootFailure) {
+        setOutput("boot-result", "failed");
+        setOutput("boot-cause", error2.reason.id);
+      }
       await publishEvidence(inputs, evidence, host.cancelled);
     }
     throw error2;
@@ -8779,6 +8783,7 @@ function setOutputs(report, artifacts, paths) {
     distribution: report.distribution,
     "kernel-version": report.kernelVersion,
     "boot-result": report.boot.result,
+    "boot-cause": "",
     "boot-seconds": report.boot.seconds?.toFixed(1) ?? "",
     accelerator: report.boot.accelerator ?? "",
     "serial-log": paths.evidence["serial-log"] ?? "",

@@ -366,6 +366,10 @@ async function checkAndConvert(
     if (error instanceof BootFailure || error instanceof ImageTooLarge) {
       writeCases(run, cases)
       const evidence = settleEvidence(outputDir, run)
+      if (error instanceof BootFailure) {
+        core.setOutput('boot-result', 'failed')
+        core.setOutput('boot-cause', error.reason.id)
+      }
       await publishEvidence(inputs, evidence, host.cancelled)
     }
     throw error
@@ -582,6 +586,7 @@ function setOutputs(
     distribution: report.distribution,
     'kernel-version': report.kernelVersion,
     'boot-result': report.boot.result,
+    'boot-cause': '',
     'boot-seconds': report.boot.seconds?.toFixed(1) ?? '',
     accelerator: report.boot.accelerator ?? '',
     'serial-log': paths.evidence['serial-log'] ?? '',

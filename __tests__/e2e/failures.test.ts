@@ -122,6 +122,7 @@ describe('an image that does not boot is named and not published', () => {
   /** Runs a check that has to fail; what is uploaded is the console's log and a picture of the display. */
   async function failBoot(
     name: string,
+    cause: string,
     checkout: string,
     inputs: Record<string, string> = {},
     onLine: (line: string) => void = () => {}
@@ -132,6 +133,7 @@ describe('an image that does not boot is named and not published', () => {
       onLine
     })
     expect(title).toBe('Boot check failed')
+    expect(run.outputs).toMatchObject({ 'boot-result': 'failed', 'boot-cause': cause })
     expect([...bench.results.artifacts.keys()].filter(artifact => artifact.startsWith(name))).toEqual([
       `${name}.console.log`,
       `${name}.screenshot.png`
@@ -147,6 +149,7 @@ describe('an image that does not boot is named and not published', () => {
     const seen = { panic: 0, error: 0 }
     const message = await failBoot(
       'init-ends',
+      'init-died',
       bench.alpineWith(
         // The kernel does not wait for what init has written to the serial port.
         "RUN rm /sbin/init && printf '#!/bin/sh\\necho my last words\\nsleep 1\\nexit 1\\n' > /sbin/init && chmod +x /sbin/init"
@@ -168,7 +171,9 @@ describe('an image that does not boot is named and not published', () => {
   })
 
   test('another root', async () => {
-    const message = await failBoot('other-root', ALPINE, { 'kernel-args': 'root=/dev/sdz9 rootdelay=1' })
+    const message = await failBoot('other-root', 'no-root', ALPINE, {
+      'kernel-args': 'root=/dev/sdz9 rootdelay=1'
+    })
     expect(message).toMatch(
       /^The image does not boot: The kernel or its initrd could not mount the root filesystem\. It was asked for \/dev\/sdz9; the kernel found vda, vda1\. \(after .*\nThe disk is there, and root= or rootfstype= does not fit it: leave both out of kernel-args/
     )
@@ -177,7 +182,7 @@ describe('an image that does not boot is named and not published', () => {
 
   test('no getty', async () => {
     const checkout = bench.alpineWith(NO_GETTY)
-    const message = await failBoot('no-getty', checkout, { 'boot-timeout': '20' })
+    const message = await failBoot('no-getty', 'timeout', checkout, { 'boot-timeout': '20' })
     expect(message).toMatch(
       /^The image does not boot: No login prompt appeared on the serial console within boot-timeout \(20 seconds\); init was running\. /
     )
@@ -186,14 +191,14 @@ describe('an image that does not boot is named and not published', () => {
 
   test('a machine that powers itself off', async () => {
     const checkout = bench.alpineWith(`${NO_GETTY} && echo '::once:/sbin/poweroff -f' >> /etc/inittab`)
-    expect(await failBoot('powers-off', checkout)).toMatch(
+    expect(await failBoot('powers-off', 'shutdown', checkout)).toMatch(
       /^The image does not boot: The machine powered itself off before it was up\. /
     )
   })
 
   test('a machine that resets itself again and again', async () => {
     const checkout = bench.alpineWith(`${NO_GETTY} && echo '::once:/sbin/reboot -f' >> /etc/inittab`)
-    expect(await failBoot('resets', checkout)).toMatch(
+    expect(await failBoot('resets', 'reboot-loop', checkout)).toMatch(
       /^The image does not boot: The machine resets itself again and again\. /
     )
   })
