@@ -3740,7 +3740,7 @@ var CAUSES = [
   },
   {
     ...SELINUX_LOCKOUT,
-    patterns: [/systemd\[1\]: .*Freezing/, /You are in (?:emergency|rescue) mode/],
+    patterns: [/systemd\[1\]: .*Freezing execution/, /You are in (?:emergency|rescue) mode/],
     given: ({ isDeniedBySelinux }) => isDeniedBySelinux,
     recorded: []
   },
@@ -3748,7 +3748,7 @@ var CAUSES = [
     id: "init-crashes",
     summary: "Init, systemd, gave up and froze.",
     advice: "The line above says what it missed or where it crashed; most often a file of systemd was removed or replaced in the Dockerfile.",
-    patterns: [/systemd\[1\]: .*Freezing/, /^\[?!{4,}.*Freezing/, /systemd\[1\]: Caught <\w+>/],
+    patterns: [/systemd\[1\]: .*Freezing execution/, /^\[?!{4,}.*Freezing/, /systemd\[1\]: Caught <\w+>/],
     recorded: []
   },
   {
@@ -4154,9 +4154,10 @@ function timeoutReason(unfinished) {
     }
     case "init":
     case "login": {
-      if (facts.isUp) return { ...gettyMissing(sign), summary: `${summary2}, although the system is up.` };
+      if (facts.isUp) return noPrompt(`${summary2}, although the system is up.`, facts);
+      if (facts.isDeniedBySelinux) return noPrompt(`${summary2}.`, facts);
       if (facts.gettyTrouble !== null)
-        return { ...gettyMissing(sign), summary: `${summary2}: init says "${facts.gettyTrouble}".` };
+        return noPrompt(`${summary2}: init says "${facts.gettyTrouble}".`, facts);
       if (facts.waitingFor !== null) {
         return {
           id: "timeout",
@@ -4179,11 +4180,18 @@ var silent = ({ lastLine, within: within2 }) => ({
   summary: `Nothing ${lastLine === null ? "" : "of the kernel "}appeared on the serial console within ${within2}.`,
   advice: "The kernel may log elsewhere: leave serial-console true and console= out of kernel-args. A kernel that stops before it can speak may lack a feature of the processor or memory: raise memory."
 });
-var gettyMissing = (sign) => ({
-  id: "getty-missing",
-  summary: `The system is up, but no ${sign} appears on the serial console.`,
-  advice: "It has no getty on ttyS0: enable one in the Dockerfile (under systemd: systemctl enable serial-getty@ttyS0.service), or set boot-success-pattern to a line that it prints."
-});
+var gettyMissing = (sign, facts) => noPrompt(`The system is up, but no ${sign} appears on the serial console.`, facts);
+function noPrompt(summary2, facts) {
+  if (facts.isDeniedBySelinux) {
+    const { id, advice: advice2 } = reasonOf(causeNamed("selinux-lockout"), facts);
+    return { id, summary: `${summary2} SELinux refuses what its programs ask for.`, advice: advice2 };
+  }
+  return {
+    id: "getty-missing",
+    summary: summary2,
+    advice: "It has no getty on ttyS0: enable one in the Dockerfile (under systemd: systemctl enable serial-getty@ttyS0.service), or set boot-success-pattern to a line that it prints."
+  };
+}
 
 // src/boot-check/verdict.ts
 var AFTERMATH = 0.4;
@@ -4259,7 +4267,7 @@ var Judge = class {
       });
       this.#verdict = { at: due, outcome: "failure", reason };
     } else if (successPattern === null) {
-      this.#verdict = { at: due, outcome: "failure", reason: gettyMissing(this.#sign) };
+      this.#verdict = { at: due, outcome: "failure", reason: gettyMissing(this.#sign, this.#facts) };
     }
   }
   /** When time alone brings the verdict: seconds from power-on; null for never. */

@@ -232,7 +232,7 @@ export const CAUSES: readonly Cause[] = [
   },
   {
     ...SELINUX_LOCKOUT,
-    patterns: [/systemd\[1\]: .*Freezing/, /You are in (?:emergency|rescue) mode/],
+    patterns: [/systemd\[1\]: .*Freezing execution/, /You are in (?:emergency|rescue) mode/],
     given: ({ isDeniedBySelinux }) => isDeniedBySelinux,
     recorded: []
   },
@@ -241,7 +241,7 @@ export const CAUSES: readonly Cause[] = [
     summary: 'Init, systemd, gave up and froze.',
     advice:
       'The line above says what it missed or where it crashed; most often a file of systemd was removed or replaced in the Dockerfile.',
-    patterns: [/systemd\[1\]: .*Freezing/, /^\[?!{4,}.*Freezing/, /systemd\[1\]: Caught <\w+>/],
+    patterns: [/systemd\[1\]: .*Freezing execution/, /^\[?!{4,}.*Freezing/, /systemd\[1\]: Caught <\w+>/],
     recorded: []
   },
   {

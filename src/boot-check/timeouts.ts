@@ -41,9 +41,10 @@ export function timeoutReason(unfinished: Unfinished): Reason {
     }
     case 'init':
     case 'login': {
-      if (facts.isUp) return { ...gettyMissing(sign), summary: `${summary}, although the system is up.` }
+      if (facts.isUp) return noPrompt(`${summary}, although the system is up.`, facts)
+      if (facts.isDeniedBySelinux) return noPrompt(`${summary}.`, facts)
       if (facts.gettyTrouble !== null)
-        return { ...gettyMissing(sign), summary: `${summary}: init says "${facts.gettyTrouble}".` }
+        return noPrompt(`${summary}: init says "${facts.gettyTrouble}".`, facts)
       if (facts.waitingFor !== null) {
         return {
           id: 'timeout',
@@ -72,9 +73,18 @@ const silent = ({ lastLine, within }: Unfinished): Reason => ({
 })
 
 /** The system is up, and nobody asks for a login on the serial port. */
-export const gettyMissing = (sign: string): Reason => ({
-  id: 'getty-missing',
-  summary: `The system is up, but no ${sign} appears on the serial console.`,
-  advice:
-    'It has no getty on ttyS0: enable one in the Dockerfile (under systemd: systemctl enable serial-getty@ttyS0.service), or set boot-success-pattern to a line that it prints.'
-})
+export const gettyMissing = (sign: string, facts: Facts): Reason =>
+  noPrompt(`The system is up, but no ${sign} appears on the serial console.`, facts)
+
+function noPrompt(summary: string, facts: Facts): Reason {
+  if (facts.isDeniedBySelinux) {
+    const { id, advice } = reasonOf(causeNamed('selinux-lockout'), facts)
+    return { id, summary: `${summary} SELinux refuses what its programs ask for.`, advice }
+  }
+  return {
+    id: 'getty-missing',
+    summary,
+    advice:
+      'It has no getty on ttyS0: enable one in the Dockerfile (under systemd: systemctl enable serial-getty@ttyS0.service), or set boot-success-pattern to a line that it prints.'
+  }
+}

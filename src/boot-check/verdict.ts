@@ -135,7 +135,7 @@ export class Judge {
       })
       this.#verdict = { at: due, outcome: 'failure', reason }
     } else if (successPattern === null) {
-      this.#verdict = { at: due, outcome: 'failure', reason: gettyMissing(this.#sign) }
+      this.#verdict = { at: due, outcome: 'failure', reason: gettyMissing(this.#sign, this.#facts) }
     }
   }
 
