@@ -3619,6 +3619,7 @@ var EMERGENCY = {
   ],
   prompts: [/^Press Enter for (?:maintenance|emergency)/, /^Give root password for maintenance/]
 };
+var LOADER_ADVICE = "Files in /boot/extlinux were changed after extlinux was installed, or the filesystem has features that it cannot read: leave /boot/extlinux out of the image and filesystem at ext4.";
 var SELINUX_LOCKOUT = {
   id: "selinux-lockout",
   summary: "SELinux keeps init from starting the system.",
@@ -3636,26 +3637,34 @@ var CAUSES = [
   {
     id: "loader-broken",
     summary: "The boot loader could not load the rest of itself.",
-    advice: "Files in /boot/extlinux were changed after extlinux was installed, or the filesystem has features that it cannot read: leave /boot/extlinux out of the image and filesystem at ext4.",
-    patterns: [
-      /Failed to load ldlinux/,
-      /No DEFAULT or UI configuration/i,
-      /Failed to load COM32 file/,
-      /WARNING: No configuration file found/
-    ],
-    prompts: [/^Boot error/, /No DEFAULT or UI configuration directive found!/],
+    advice: LOADER_ADVICE,
+    patterns: [/Failed to load ldlinux/, /Failed to load COM32 file/],
+    prompts: [/^Boot error/],
+    recorded: []
+  },
+  {
+    id: "loader-broken",
+    summary: "The boot loader found no configuration that says what to load.",
+    advice: LOADER_ADVICE,
+    patterns: [/WARNING: No configuration file found/],
+    prompts: [/No DEFAULT or UI configuration directive found!/],
+    recorded: []
+  },
+  {
+    id: "kernel-not-loaded",
+    summary: "The boot loader loaded a kernel that is none.",
+    advice: "The kernel in /boot of the image is no Linux kernel for x86: install its package anew in the Dockerfile.",
+    patterns: [/Booting kernel failed/, /Invalid or corrupt kernel image/],
     recorded: []
   },
   {
     id: "kernel-not-loaded",
     summary: ({ loading }) => loading === null ? "The boot loader could not load the kernel or its initrd." : `The boot loader could not load ${loading}.`,
-    advice: "Look at that file in the image: it is missing, no Linux kernel for x86, or larger than memory; for the last, raise memory.",
+    advice: "Look at that file in the image: it is missing, or larger than memory; for the last, raise memory. What removes files from /boot in the Dockerfile has to leave kernel and initrd there.",
     patterns: [
       /^Loading .*\.\. *failed:/,
       /Could not find kernel image/,
       /Could not find ramdisk image/,
-      /Invalid or corrupt kernel image/,
-      /Booting kernel failed/,
       /Initrd too large/i
     ],
     recorded: []
@@ -4002,7 +4011,10 @@ var SIGNS = [
   // What a kernel lists that cannot mount its root.
   [/\] [\da-f]{4} +\d+ ([a-z]+\w*)/, (facts, disk = "") => withDisks(facts, disk)],
   [/\bRun (?!\/init )(\S+) as init process/, (_, init = "") => ({ init })],
-  [/run-init: ((\S+): .+)/, (_, initTrouble = "", init = "") => ({ initTrouble, init })],
+  [
+    /run-init: ((\S+): .+)/,
+    ({ initTrouble }, words = "", init = "") => ({ initTrouble: initTrouble ?? words, init })
+  ],
   [/Failed to execute (\S+) \(error/, (_, init = "") => ({ init })],
   [/Attempted to kill init! exitcode=0x([\da-f]+)/, (_, status = "") => ({ initEnd: describeEnd(status) })],
   [/Kernel panic - not syncing: (.*)/, ({ panic }, words = "") => ({ panic: panic ?? words })],
@@ -4224,6 +4236,7 @@ var Judge = class {
   #resets = 0;
   #lastReset = Number.NEGATIVE_INFINITY;
   #lastSound = 0;
+  #lastLine = null;
   #upSince = null;
   #pending = null;
   /** Whether a line of the console has decided. */
@@ -4263,7 +4276,7 @@ var Judge = class {
         within: timeout.within,
         phase: this.#clock.current,
         facts: this.#facts,
-        lastLine: this.quotation.at(-1) ?? null
+        lastLine: this.partial.trim() === "" ? this.#lastLine : this.partial
       });
       this.#verdict = { at: due, outcome: "failure", reason };
     } else if (successPattern === null) {
@@ -4338,7 +4351,8 @@ var Judge = class {
   }
   /** Notes what a finished line tells that is no verdict by itself. */
   #learn(line, at) {
-    if (this.#verdict !== null) return;
+    if (this.#verdict !== null || line.trim() === "") return;
+    this.#lastLine = line;
     this.#facts = readFacts(this.#facts, line);
     this.#clock.hear(line, at);
     if (this.#facts.isUp) this.#upSince ??= at;

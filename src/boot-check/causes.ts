@@ -88,6 +88,10 @@ const EMERGENCY = {
   prompts: [/^Press Enter for (?:maintenance|emergency)/, /^Give root password for maintenance/]
 } as const
 
+const LOADER_ADVICE =
+  'Files in /boot/extlinux were changed after extlinux was installed, or the filesystem has features that it cannot read: ' +
+  'leave /boot/extlinux out of the image and filesystem at ext4.'
+
 const SELINUX_LOCKOUT = {
   id: 'selinux-lockout',
   summary: 'SELinux keeps init from starting the system.',
@@ -113,16 +117,25 @@ export const CAUSES: readonly Cause[] = [
   {
     id: 'loader-broken',
     summary: 'The boot loader could not load the rest of itself.',
+    advice: LOADER_ADVICE,
+    patterns: [/Failed to load ldlinux/, /Failed to load COM32 file/],
+    prompts: [/^Boot error/],
+    recorded: []
+  },
+  {
+    id: 'loader-broken',
+    summary: 'The boot loader found no configuration that says what to load.',
+    advice: LOADER_ADVICE,
+    patterns: [/WARNING: No configuration file found/],
+    prompts: [/No DEFAULT or UI configuration directive found!/],
+    recorded: []
+  },
+  {
+    id: 'kernel-not-loaded',
+    summary: 'The boot loader loaded a kernel that is none.',
     advice:
-      'Files in /boot/extlinux were changed after extlinux was installed, or the filesystem has features that it cannot read: ' +
-      'leave /boot/extlinux out of the image and filesystem at ext4.',
-    patterns: [
-      /Failed to load ldlinux/,
-      /No DEFAULT or UI configuration/i,
-      /Failed to load COM32 file/,
-      /WARNING: No configuration file found/
-    ],
-    prompts: [/^Boot error/, /No DEFAULT or UI configuration directive found!/],
+      'The kernel in /boot of the image is no Linux kernel for x86: install its package anew in the Dockerfile.',
+    patterns: [/Booting kernel failed/, /Invalid or corrupt kernel image/],
     recorded: []
   },
   {
@@ -132,13 +145,12 @@ export const CAUSES: readonly Cause[] = [
         ? 'The boot loader could not load the kernel or its initrd.'
         : `The boot loader could not load ${loading}.`,
     advice:
-      'Look at that file in the image: it is missing, no Linux kernel for x86, or larger than memory; for the last, raise memory.',
+      'Look at that file in the image: it is missing, or larger than memory; for the last, raise memory. What removes files from /boot in the ' +
+      'Dockerfile has to leave kernel and initrd there.',
     patterns: [
       /^Loading .*\.\. *failed:/,
       /Could not find kernel image/,
       /Could not find ramdisk image/,
-      /Invalid or corrupt kernel image/,
-      /Booting kernel failed/,
       /Initrd too large/i
     ],
     recorded: []

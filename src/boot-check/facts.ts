@@ -23,7 +23,7 @@ export type Facts = Readonly<{
   disks: readonly string[]
   /** The init program that the kernel or the initrd tried last. */
   init: string | null
-  /** Why the initrd could not start init, in its words. */
+  /** Why the initrd could not start the init that it tried first, in its words. */
   initTrouble: string | null
   /** How init ended, for people. */
   initEnd: string | null
@@ -151,7 +151,10 @@ const SIGNS: readonly (readonly [RegExp, (facts: Facts, ...found: string[]) => N
   // What a kernel lists that cannot mount its root.
   [/\] [\da-f]{4} +\d+ ([a-z]+\w*)/, (facts, disk = '') => withDisks(facts, disk)],
   [/\bRun (?!\/init )(\S+) as init process/, (_, init = '') => ({ init })],
-  [/run-init: ((\S+): .+)/, (_, initTrouble = '', init = '') => ({ initTrouble, init })],
+  [
+    /run-init: ((\S+): .+)/,
+    ({ initTrouble }, words = '', init = '') => ({ initTrouble: initTrouble ?? words, init })
+  ],
   [/Failed to execute (\S+) \(error/, (_, init = '') => ({ init })],
   [/Attempted to kill init! exitcode=0x([\da-f]+)/, (_, status = '') => ({ initEnd: describeEnd(status) })],
   [/Kernel panic - not syncing: (.*)/, ({ panic }, words = '') => ({ panic: panic ?? words })],

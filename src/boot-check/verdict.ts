@@ -87,6 +87,7 @@ export class Judge {
   #resets = 0
   #lastReset = Number.NEGATIVE_INFINITY
   #lastSound = 0
+  #lastLine: string | null = null
   #upSince: number | null = null
   #pending: Pending | null = null
   /** Whether a line of the console has decided. */
@@ -131,7 +132,7 @@ export class Judge {
         within: timeout.within,
         phase: this.#clock.current,
         facts: this.#facts,
-        lastLine: this.quotation.at(-1) ?? null
+        lastLine: this.partial.trim() === '' ? this.#lastLine : this.partial
       })
       this.#verdict = { at: due, outcome: 'failure', reason }
     } else if (successPattern === null) {
@@ -222,7 +223,8 @@ export class Judge {
 
   /** Notes what a finished line tells that is no verdict by itself. */
   #learn(line: string, at: number): void {
-    if (this.#verdict !== null) return
+    if (this.#verdict !== null || line.trim() === '') return
+    this.#lastLine = line
     this.#facts = readFacts(this.#facts, line)
     this.#clock.hear(line, at)
     if (this.#facts.isUp) this.#upSince ??= at
