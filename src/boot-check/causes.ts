@@ -194,6 +194,15 @@ export const CAUSES: readonly Cause[] = [
     recorded: []
   },
   {
+    id: 'filesystem-damaged',
+    summary: 'The root filesystem is damaged in a way that fsck does not repair by itself.',
+    advice:
+      'It was sound when it was written: what runs in the initrd or in the machine damages it, as a tool does that grows or converts it at first boot. ' +
+      'Take that out of the Dockerfile.',
+    patterns: [/requires a manual fsck/, /File system check of the root filesystem failed/],
+    recorded: []
+  },
+  {
     id: 'no-root',
     summary: facts => `The kernel or its initrd could not mount the root filesystem.${describeRoot(facts)}`,
     advice: adviseRoot,

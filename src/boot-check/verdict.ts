@@ -207,8 +207,9 @@ export class Judge {
     }
     // A prompt has no newline: it never becomes a line.
     const { partial } = this.#lines
+    const isQuoted = this.#isTold && lines.length > 0
     this.#weigh(partial, false, at)
-    if (this.#isTold && !wasTold && lines.length === 0) this.#quote(partial, false)
+    if (this.#isTold && !wasTold && !isQuoted) this.#quote(partial, false)
     return lines
   }
 
