@@ -1,4 +1,13 @@
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { asRoot } from '../support/e2e.ts'
@@ -25,6 +34,11 @@ export class Disk {
   /** Overwrites bytes of the partition's filesystem. */
   pokeFilesystem(offset: number, bytes: Buffer): void {
     this.poke(PARTITION + offset, bytes)
+  }
+
+  /** Takes bytes from the disk's end. */
+  cut(bytes: number): void {
+    truncateSync(this.path, statSync(this.path).size - bytes)
   }
 
   /** Has debugfs(8) carry out a request on the filesystem. */
@@ -92,6 +106,11 @@ export class Files {
   /** Takes the attribute from a loader's file by which nothing changes it (chattr(1)). */
   unlock(path: string): void {
     asRoot('chattr', '-i', this.inside(path))
+  }
+
+  /** In bytes. */
+  size(path: string): number {
+    return Number(asRoot('stat', '--format=%s', this.inside(path)))
   }
 
   truncate(path: string, size: number): void {

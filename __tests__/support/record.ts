@@ -137,7 +137,7 @@ function describe({ decisive }: Recipe, moments: readonly Moment[]): string {
   const events = moments.flatMap(([seconds, kind, event]) =>
     kind === 'event' ? [`${event.name} at ${seconds}`] : []
   )
-  const told = events.length > 0 ? `, events ${events.join(', ')}` : ''
+  const told = events.length > 0 ? `, ${events.length} events: ${events.slice(0, 4).join(', ')}` : ''
   if (decisive === undefined) return `no line decides${told}`
   const lines = new ConsoleLines()
   for (const [seconds, kind, bytes] of moments) {
