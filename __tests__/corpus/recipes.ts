@@ -70,6 +70,21 @@ const withoutInitrd = (root: string, more = '') =>
 const wrongRoot = (files: Files, root: string): void =>
   files.loader(text => text.replace(/root=\S+/, `root=${root}`))
 
+/** Everything that the loader and the kernel say goes to the display. */
+const onDisplay = (files: Files): void =>
+  files.loader(text => text.replace(/^SERIAL .*\n/m, '').replace(/ console=ttyS0,115200/, ''))
+
+const crashService = (files: Files): void =>
+  files.unit(
+    'crash.service',
+    oneshot(
+      'A driver that crashes',
+      '/bin/sh -c "udevadm settle; echo c > /proc/sysrq-trigger"',
+      'Before=getty.target serial-getty@ttyS0.service systemd-user-sessions.service'
+    ),
+    'multi-user.target'
+  )
+
 const NO_UUID = 'UUID=0badc0de-1111-2222-3333-444444444444'
 
 /** Paths of the kernel and of the initrd in the fixture of Alpine's userland. */
@@ -929,6 +944,28 @@ const ROOT: readonly Recipe[] = [
     decisive: /Kernel panic - not syncing/,
     says: 'sysrq triggered crash'
   },
+  // By then udev has loaded the driver by which the kernel tells QEMU of its end.
+  {
+    name: 'crash-under-systemd',
+    expected: 'panic',
+    base: 'bookworm',
+    damage: files(crashService),
+    seconds: 60,
+    until: /end Kernel panic/,
+    decisive: /Kernel panic - not syncing/,
+    says: 'sysrq triggered crash'
+  },
+  // Only QEMU knows.
+  {
+    name: 'crash-on-display',
+    expected: 'panic',
+    base: 'bookworm',
+    damage: files(files => {
+      crashService(files)
+      onDisplay(files)
+    }),
+    seconds: 45
+  },
   {
     name: 'panic-that-reboots',
     expected: 'panic',
@@ -1009,7 +1046,9 @@ const SYSTEM: readonly Recipe[] = [
     base: 'sysvinit',
     damage: files(files => files.append('etc/fstab', `${NO_UUID} /data ext4 defaults 0 2`)),
     seconds: 90,
-    until: /Press Enter|Give root password|root account is locked/
+    until: /^Press Enter/,
+    decisive: /A maintenance shell will now be started/,
+    says: NO_UUID
   },
   {
     name: 'rescue-asked-for',
@@ -1035,7 +1074,7 @@ const SYSTEM: readonly Recipe[] = [
     base: 'sysvinit',
     damage: args('single'),
     seconds: 90,
-    until: /Press Enter|Give root password|root account is locked/
+    decisive: /^Press Enter for maintenance/
   },
   {
     name: 'selinux-unlabelled',
@@ -1125,7 +1164,7 @@ const SYSTEM: readonly Recipe[] = [
     expected: 'silent-console',
     base: 'alpine',
     damage: files(files => {
-      files.loader(text => text.replace(/^SERIAL .*\n/m, '').replace(/ console=ttyS0,115200/, ''))
+      onDisplay(files)
       files.change('etc/inittab', text => text.replace(/^ttyS0:.*\n/m, ''))
     }),
     seconds: 30
