@@ -1106,7 +1106,7 @@ const SYSTEM: readonly Recipe[] = [
     ),
     seconds: 75
   },
-  // No word of it: the processor gives up.
+  // By three faults of the processor at once, which is what reboot=t makes of the kernel's reset.
   {
     name: 'triple-fault',
     expected: 'reboot-loop',
@@ -1201,7 +1201,8 @@ const SYSTEM: readonly Recipe[] = [
     damage: files(files =>
       files.change('etc/inittab', text => text.replace(/^ttyS0:.*$/m, 'ttyS0::respawn:/sbin/agetty ttyS0'))
     ),
-    seconds: 40
+    seconds: 40,
+    says: '/sbin/agetty'
   },
   {
     name: 'start-job-hangs',
@@ -1237,11 +1238,12 @@ const SYSTEM: readonly Recipe[] = [
     name: 'script-hangs',
     expected: 'timeout',
     base: 'sysvinit',
-    damage: files(files => {
-      files.script('etc/init.d/licence', 'echo "Waiting for the licence server ..."', 'sleep 86400')
-      files.link('etc/rcS.d/S99licence', '../init.d/licence')
-    }),
-    seconds: 50,
+    damage: files(files =>
+      files.change('etc/init.d/rcS', text =>
+        text.replace(/^exec /m, 'echo "Waiting for the licence server ..."\nsleep 86400\n$&')
+      )
+    ),
+    seconds: 40,
     says: 'licence server'
   },
   // Asked for what never comes, with a prompt that has no bearing on it.
