@@ -1238,11 +1238,12 @@ const SYSTEM: readonly Recipe[] = [
     name: 'script-hangs',
     expected: 'timeout',
     base: 'sysvinit',
-    damage: files(files =>
-      files.change('etc/init.d/rcS', text =>
-        text.replace(/^exec /m, 'echo "Waiting for the licence server ..."\nsleep 86400\n$&')
+    damage: files(files => {
+      files.script('etc/init.d/licence', 'echo "Waiting for the licence server ..."', 'sleep 86400')
+      files.change('etc/inittab', text =>
+        text.replace(/^si::sysinit:.*$/m, 'si::sysinit:/etc/init.d/licence')
       )
-    ),
+    }),
     seconds: 40,
     says: 'licence server'
   },
