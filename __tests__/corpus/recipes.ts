@@ -820,8 +820,9 @@ const ROOT: readonly Recipe[] = [
       files.args('rd.retry=15 rd.timeout=20')
     }),
     seconds: 110,
-    until: /:\/#/,
-    says: NO_UUID
+    until: /^Press Enter for maintenance/,
+    decisive: /^Warning: \/dev\/disk\/by-uuid\/.* does not exist/,
+    says: NO_UUID.replace('UUID=', '')
   },
   {
     name: 'break-asked-for',
