@@ -25,19 +25,28 @@ const inits = (target: string): Base => ({
   inputs: { target }
 })
 
+const BOOKWORM = [
+  'FROM debian:bookworm',
+  "RUN echo '/dev/vda1 / ext4 defaults 0 1' > /etc/fstab",
+  install('linux-image-cloud-amd64', 'initramfs-tools', 'systemd-sysv', 'dbus', 'iproute2', 'zstd')
+]
+
 /** Disks that boot. A recipe changes the bytes of a copy, so that few of them have to be built. */
 const BASES = {
   /** BusyBox init: in six seconds at a prompt. */
   alpine: { images: ['debian:bookworm', 'alpine:3.20'], checkout: join(FIXTURES, 'alpine') },
   /** The procedure's own example: the generic kernel, with drivers for all buses, and systemd. */
   article: { images: ['debian:bookworm'], checkout: join(REPOSITORY, 'examples/debian') },
-  /** systemd with the smaller kernel. The line in fstab has initramfs-tools put the programs that check ext4 into the initrd. */
-  bookworm: {
+  /** systemd with the smaller kernel. */
+  bookworm: { images: ['debian:bookworm'], dockerfile: BOOKWORM },
+  /** With the programs that check ext4 in the initrd, where initramfs-tools puts them only if it sees the root's own device. */
+  checked: {
     images: ['debian:bookworm'],
     dockerfile: [
-      'FROM debian:bookworm',
-      "RUN echo '/dev/vda1 / ext4 defaults 0 1' > /etc/fstab",
-      install('linux-image-cloud-amd64', 'initramfs-tools', 'systemd-sysv', 'dbus', 'iproute2', 'zstd')
+      ...BOOKWORM,
+      "RUN printf '%s\\n' '#!/bin/sh' '[ \"$1\" = prereqs ] && exit' '. /usr/share/initramfs-tools/hook-functions' \\",
+      "  'copy_exec /sbin/fsck' 'copy_exec /sbin/fsck.ext4' 'copy_exec /sbin/logsave' > /etc/initramfs-tools/hooks/check \\",
+      '  && chmod +x /etc/initramfs-tools/hooks/check && update-initramfs -u'
     ]
   },
   trixie: { images: ['debian:trixie'], dockerfile: ['FROM debian:trixie'] },

@@ -253,9 +253,18 @@ const GOOD: readonly Recipe[] = [
   {
     name: 'fsck-repairs',
     expected: 'success',
-    base: 'bookworm',
+    base: 'checked',
     damage: disk => disk.debugfs('ssv state 0'),
     seconds: 120,
+    decisive: LOGIN
+  },
+  // A folder is lost, the kernel makes the root read-only, half of the services fail, and the prompt comes all the same.
+  {
+    name: 'filesystem-errors',
+    expected: 'success',
+    base: 'bookworm',
+    damage: disk => disk.debugfs('clri /var'),
+    seconds: 90,
     decisive: LOGIN
   },
   // Kernel messages come when they like: before the prompt's last letter, behind it, in its middle.
@@ -779,9 +788,10 @@ const ROOT: readonly Recipe[] = [
   {
     name: 'fsck-gives-up',
     expected: 'no-root',
-    base: 'bookworm',
+    base: 'checked',
     damage: disk => {
-      disk.debugfs('clri /var')
+      // Its map of blocks is an extent's header then.
+      disk.debugfs('sif /usr/bin/dpkg flags 0')
       disk.debugfs('ssv state 0')
     },
     seconds: 90,
