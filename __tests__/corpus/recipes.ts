@@ -794,7 +794,7 @@ const ROOT: readonly Recipe[] = [
       disk.debugfs('sif /usr/bin/dpkg flags 0')
       disk.debugfs('ssv state 0')
     },
-    seconds: 90,
+    seconds: 60,
     until: /^\(initramfs\)/,
     decisive: /UNEXPECTED INCONSISTENCY/
   },
