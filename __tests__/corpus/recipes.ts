@@ -790,8 +790,8 @@ const ROOT: readonly Recipe[] = [
     expected: 'no-root',
     base: 'checked',
     damage: disk => {
-      // Its map of blocks is an extent's header then.
-      disk.debugfs('sif /usr/bin/dpkg flags 0')
+      // The file's map of extents begins with what is none.
+      disk.debugfs('sif /usr/bin/dpkg block[0] 7')
       disk.debugfs('ssv state 0')
     },
     seconds: 60,
