@@ -27,7 +27,6 @@ const inits = (target: string): Base => ({
 
 const BOOKWORM = [
   'FROM debian:bookworm',
-  "RUN echo '/dev/vda1 / ext4 defaults 0 1' > /etc/fstab",
   install('linux-image-cloud-amd64', 'initramfs-tools', 'systemd-sysv', 'dbus', 'iproute2', 'zstd')
 ]
 
