@@ -3632,7 +3632,7 @@ var CAUSES = [
     advice: "The MBR or its active partition is damaged; nothing in the image should be able to do that: please report it.",
     patterns: [/Boot failed: not a bootable disk/],
     prompts: [/No bootable device/, /^Missing operating system/i],
-    recorded: []
+    recorded: ["mbr-signature-wiped", "no-active-partition", "boot-sector-wiped"]
   },
   {
     id: "loader-broken",
@@ -3640,7 +3640,7 @@ var CAUSES = [
     advice: LOADER_ADVICE,
     patterns: [/Failed to load ldlinux/, /Failed to load COM32 file/],
     prompts: [/^Boot error/],
-    recorded: []
+    recorded: ["loader-corrupt", "loader-module-deleted"]
   },
   {
     id: "loader-broken",
@@ -3648,14 +3648,14 @@ var CAUSES = [
     advice: LOADER_ADVICE,
     patterns: [/WARNING: No configuration file found/],
     prompts: [/No DEFAULT or UI configuration directive found!/],
-    recorded: []
+    recorded: ["loader-config-missing", "loader-config-empty"]
   },
   {
     id: "kernel-not-loaded",
     summary: "The boot loader loaded a kernel that is none.",
     advice: "The kernel in /boot of the image is no Linux kernel for x86: install its package anew in the Dockerfile.",
     patterns: [/Booting kernel failed/, /Invalid or corrupt kernel image/],
-    recorded: []
+    recorded: ["kernel-is-text"]
   },
   {
     id: "kernel-not-loaded",
@@ -3667,7 +3667,7 @@ var CAUSES = [
       /Could not find ramdisk image/,
       /Initrd too large/i
     ],
-    recorded: []
+    recorded: ["loader-entry-misspelt", "kernel-deleted", "kernel-deleted-loader-silent", "initrd-deleted"]
   },
   {
     id: "out-of-memory",
@@ -3679,7 +3679,7 @@ var CAUSES = [
       /Not enough memory to load specified image/i
     ],
     prompts: [/Out of memory.*-- System halted/i],
-    recorded: []
+    recorded: ["memory-96", "memory-128-systemd"]
   },
   {
     id: "out-of-memory",
@@ -3703,21 +3703,41 @@ var CAUSES = [
     advice: "The initrd in /boot of the image is damaged or packed in a way that the kernel does not know: make it anew in the Dockerfile, with update-initramfs -u on Debian and Ubuntu, mkinitfs on Alpine, dracut --force on the Fedora family.",
     patterns: [...UNMOUNTED_ROOT, ...NO_INIT],
     given: ({ initrdTrouble }) => initrdTrouble !== null,
-    recorded: []
+    recorded: ["initrd-truncated", "initrd-garbage", "initrd-corrupt-inside", "initrd-corrupt-zstd"]
+  },
+  {
+    id: "filesystem-damaged",
+    summary: "The root filesystem is damaged in a way that fsck does not repair by itself.",
+    advice: "It was sound when it was written: what runs in the initrd or in the machine damages it, as a tool does that grows or converts it at first boot. Take that out of the Dockerfile.",
+    patterns: [/requires a manual fsck/, /File system check of the root filesystem failed/],
+    recorded: ["fsck-gives-up"]
   },
   {
     id: "no-root",
     summary: (facts) => `The kernel or its initrd could not mount the root filesystem.${describeRoot(facts)}`,
     advice: adviseRoot,
     patterns: UNMOUNTED_ROOT,
-    recorded: []
+    recorded: [
+      "root-uuid-wrong",
+      "root-device-wrong-panic",
+      "root-wrong-without-initrd",
+      "disk-without-driver-without-initrd",
+      "root-waited-for",
+      "disk-without-driver",
+      "disk-cut-short",
+      "filesystem-too-new",
+      "journal-damaged",
+      "root-type-wrong",
+      "root-type-wrong-without-initrd",
+      "root-wrong-dracut"
+    ]
   },
   {
     id: "no-init",
     summary: ({ init }) => `The kernel found no init program that it can start${init === null ? "" : `; it tried ${init} last`}.`,
     advice: "Install an init system in the Dockerfile (systemd-sysv on Debian and Ubuntu, openrc on Alpine), or look at init= in kernel-args.",
     patterns: NO_INIT,
-    recorded: []
+    recorded: ["init-and-shell-deleted", "init-nonexistent-without-initrd", "init-deleted-without-initrd"]
   },
   {
     id: "no-init",
@@ -3729,14 +3749,14 @@ var CAUSES = [
       /can't access tty; job control turned off/
     ],
     given: ({ initTrouble }) => initTrouble !== null,
-    recorded: []
+    recorded: ["init-deleted", "init-without-interpreter", "init-of-another-machine"]
   },
   {
     id: "init-died",
     summary: ({ initEnd, missing }) => `The init program ended${initEnd === null ? "" : ` ${initEnd}`}, and the kernel cannot go on without it.` + (missing === null ? "" : ` It lacks ${missing}.`),
     advice: "Look at what /sbin/init is in the image and at its last lines above; a shared library it needs may be missing.",
     patterns: [/Kernel panic - not syncing: Attempted to kill init/],
-    recorded: []
+    recorded: ["init-exits", "init-crashes", "init-lacks-library"]
   },
   {
     ...SELINUX_LOCKOUT,
@@ -3758,7 +3778,7 @@ var CAUSES = [
     summary: "Init, systemd, gave up and froze.",
     advice: "The line above says what it missed or where it crashed; most often a file of systemd was removed or replaced in the Dockerfile.",
     patterns: [/systemd\[1\]: .*Freezing execution/, /^\[?!{4,}.*Freezing/, /systemd\[1\]: Caught <\w+>/],
-    recorded: []
+    recorded: ["systemd-without-units", "systemd-without-run"]
   },
   {
     id: "rescue",
@@ -3768,7 +3788,7 @@ var CAUSES = [
     given: ({ commandLine }) => /(?:^| )(?:systemd\.unit=(?:rescue|emergency)\.target|single|rescue|emergency|[1sS])(?: |$)/.test(
       commandLine ?? ""
     ),
-    recorded: []
+    recorded: ["rescue-asked-for", "emergency-asked-for", "single-user-asked-for"]
   },
   {
     id: "emergency-mode",
@@ -3780,7 +3800,13 @@ var CAUSES = [
     },
     advice: "Something that the boot depends on failed, most often a mount in /etc/fstab that does not exist in this machine: take it out of the Dockerfile, or give it nofail there.",
     ...EMERGENCY,
-    recorded: []
+    recorded: [
+      "fstab-disk-missing",
+      "fstab-disk-missing-root-open",
+      "fstab-type-wrong",
+      "local-filesystems-fail",
+      "sysvinit-fsck-fails"
+    ]
   },
   {
     id: "initramfs-shell",
@@ -3793,21 +3819,21 @@ var CAUSES = [
       /Generating "\/run\/initramfs\/rdsosreport\.txt"/
     ],
     prompts: [/^\(initramfs\)/],
-    recorded: []
+    recorded: ["break-asked-for"]
   },
   {
     id: "panic",
     summary: ({ panic, oops }) => `The kernel panicked${panic === null ? "" : `: ${panic}`}.${oops === null ? "" : ` Before that: ${oops}.`}`,
     advice: "The first lines of the panic above name the reason. Another kernel may do: kernel: generic, or its package in the Dockerfile.",
     patterns: [/Kernel panic - not syncing/, /end Kernel panic/],
-    recorded: []
+    recorded: ["crash-by-sysrq", "crash-under-systemd", "panic-that-reboots"]
   },
   {
     id: "halted",
     summary: "The machine halted before it was up.",
     advice: "Something in the image halts it during boot: the last lines above name it.",
     patterns: [/reboot: System halted/],
-    recorded: []
+    recorded: ["halts"]
   }
 ];
 var LOGIN_PROMPT = /^(?!last )[\w.()-]+ login:(?:\s|$)|^login:\s*$/i;
@@ -3937,6 +3963,7 @@ var Strands = class {
 
 // src/boot-check/facts.ts
 var NO_FACTS = {
+  isLoaderConfigured: false,
   loading: null,
   awaitedRoot: null,
   commandLine: null,
@@ -3984,6 +4011,7 @@ var withNameOfLast = (facts, name) => {
   return last === void 0 ? {} : { failedUnits: others.failedUnits, ...withUnit(others, name, last.how) };
 };
 var SIGNS = [
+  [/^SYSLINUX \S+ \d{8} Copyright/, () => ({ isLoaderConfigured: true })],
   // On the display and the serial port that the firmware shows it on too, it stands twice.
   [/^Loading (\S+?)\.{2,}(?=Loading |\s|failed|ok|$)/, (_, loading = "") => ({ loading })],
   [/Waiting for root device (\S+?)\.\.\./, (_, awaitedRoot = "") => ({ awaitedRoot, root: awaitedRoot })],
@@ -4149,7 +4177,7 @@ function timeoutReason(unfinished) {
     case "firmware":
       return silent(unfinished);
     case "loader":
-      return facts.loading === null ? {
+      return facts.loading === null && !facts.isLoaderConfigured ? {
         ...reasonOf(causeNamed("loader-broken"), facts),
         summary: `The boot loader started, and loaded nothing within ${within2}.`
       } : silent(unfinished);
@@ -4208,8 +4236,7 @@ function noPrompt(summary2, facts) {
 // src/boot-check/verdict.ts
 var AFTERMATH = 0.4;
 var RESETS = 2;
-var RESET_ECHO = 0.1;
-var SILENT_RESET_ECHO = 0.5;
+var RESET_ECHO = 2;
 var GETTY_GRACE = 30;
 var QUOTED_BEFORE = 16;
 var QUOTED_AFTER = 4;
@@ -4235,6 +4262,8 @@ var Judge = class {
   #clock = new PhaseClock();
   #resets = 0;
   #lastReset = Number.NEGATIVE_INFINITY;
+  /** Since the last reset. */
+  #hasFirmwareSpoken = false;
   #lastSound = 0;
   #lastLine = null;
   #upSince = null;
@@ -4338,8 +4367,9 @@ var Judge = class {
       this.#quote(line, wasTold);
     }
     const { partial } = this.#lines;
+    const isQuoted = this.#isTold && lines.length > 0;
     this.#weigh(partial, false, at);
-    if (this.#isTold && !wasTold && lines.length === 0) this.#quote(partial, false);
+    if (this.#isTold && !wasTold && !isQuoted) this.#quote(partial, false);
     return lines;
   }
   #quote(line, wasTold) {
@@ -4353,6 +4383,7 @@ var Judge = class {
   #learn(line, at) {
     if (this.#verdict !== null || line.trim() === "") return;
     this.#lastLine = line;
+    this.#hasFirmwareSpoken ||= line.startsWith("SeaBIOS");
     this.#facts = readFacts(this.#facts, line);
     this.#clock.hear(line, at);
     if (this.#facts.isUp) this.#upSince ??= at;
@@ -4376,9 +4407,9 @@ var Judge = class {
     this.#pending ??= { at, due: at + AFTERMATH, reason: () => reason };
   }
   #restart(at) {
-    const echo = this.#lastSound > this.#lastReset ? RESET_ECHO : SILENT_RESET_ECHO;
-    if (at - this.#lastReset < echo) return;
+    if (!this.#hasFirmwareSpoken && at - this.#lastReset < RESET_ECHO) return;
     this.#lastReset = at;
+    this.#hasFirmwareSpoken = false;
     this.#resets++;
     if (this.#resets >= RESETS) {
       this.#suspect(EVENTS["reboot-loop"], at);

@@ -776,7 +776,7 @@ const ROOT: readonly Recipe[] = [
   // What fsck does not dare to repair by itself.
   {
     name: 'fsck-gives-up',
-    expected: 'no-root',
+    expected: 'filesystem-damaged',
     base: 'checked',
     damage: disk => {
       // The file's map of extents begins with what is none.
@@ -785,7 +785,7 @@ const ROOT: readonly Recipe[] = [
     },
     seconds: 60,
     until: /^\(initramfs\)/,
-    decisive: /UNEXPECTED INCONSISTENCY/
+    decisive: /File system check of the root filesystem failed/
   },
   {
     name: 'root-type-wrong',
@@ -1153,7 +1153,7 @@ const SYSTEM: readonly Recipe[] = [
   // No event: only the kernel's word tells that nothing will follow.
   {
     name: 'halts',
-    expected: 'shutdown',
+    expected: 'halted',
     base: 'alpine',
     damage: beforePrompt('sleep 1', 'exec halt -f'),
     seconds: 20,
@@ -1180,12 +1180,14 @@ const SYSTEM: readonly Recipe[] = [
     }),
     seconds: 30
   },
+  // BusyBox init does not say that it has done all that it was to do.
   {
     name: 'getty-missing',
-    expected: 'getty-missing',
+    expected: 'timeout',
     base: 'alpine',
     damage: files(noGetty),
-    seconds: 40
+    seconds: 40,
+    says: 'init was running'
   },
   {
     name: 'getty-masked',

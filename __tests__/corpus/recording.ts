@@ -11,6 +11,7 @@ export const VERDICTS = [
   'kernel-not-loaded',
   'out-of-memory',
   'initrd-corrupt',
+  'filesystem-damaged',
   'no-root',
   'initramfs-shell',
   'no-init',
@@ -22,6 +23,7 @@ export const VERDICTS = [
   'selinux-lockout',
   'reboot-loop',
   'shutdown',
+  'halted',
   'silent-console',
   'getty-missing',
   'timeout'

@@ -29,7 +29,7 @@ const EVENTS = new Set([
   'BLOCK_IO_ERROR'
 ])
 
-/** The machine of a boot check, but one that goes on when it resets or panics, and tells of it. */
+/** The machine of a boot check, for USB with another disk. */
 function argvOf(overlay: string, bus: Bus, memoryMiB: number): string[] {
   const argv = qemuArgv({
     name: 'docker-to-disk-corpus',
@@ -41,12 +41,12 @@ function argvOf(overlay: string, bus: Bus, memoryMiB: number): string[] {
     guest: null,
     forwards: [],
     devices: { diskBus: bus === 'usb' ? 'virtio' : bus, networkCard: 'virtio' }
-  }).filter(argument => argument !== '-no-reboot')
+  })
   if (bus === 'usb') {
     const disk = argv.findIndex(argument => argument.startsWith('virtio-blk-pci,'))
     argv.splice(disk, 1, 'qemu-xhci', '-device', 'usb-storage,drive=disk,bootindex=1')
   }
-  return [...argv, '-device', 'pvpanic-pci', '-action', 'panic=none']
+  return argv
 }
 
 async function record(recipe: Recipe): Promise<void> {

@@ -112,7 +112,7 @@ export const CAUSES: readonly Cause[] = [
       'The MBR or its active partition is damaged; nothing in the image should be able to do that: please report it.',
     patterns: [/Boot failed: not a bootable disk/],
     prompts: [/No bootable device/, /^Missing operating system/i],
-    recorded: []
+    recorded: ['mbr-signature-wiped', 'no-active-partition', 'boot-sector-wiped']
   },
   {
     id: 'loader-broken',
@@ -120,7 +120,7 @@ export const CAUSES: readonly Cause[] = [
     advice: LOADER_ADVICE,
     patterns: [/Failed to load ldlinux/, /Failed to load COM32 file/],
     prompts: [/^Boot error/],
-    recorded: []
+    recorded: ['loader-corrupt', 'loader-module-deleted']
   },
   {
     id: 'loader-broken',
@@ -128,7 +128,7 @@ export const CAUSES: readonly Cause[] = [
     advice: LOADER_ADVICE,
     patterns: [/WARNING: No configuration file found/],
     prompts: [/No DEFAULT or UI configuration directive found!/],
-    recorded: []
+    recorded: ['loader-config-missing', 'loader-config-empty']
   },
   {
     id: 'kernel-not-loaded',
@@ -136,7 +136,7 @@ export const CAUSES: readonly Cause[] = [
     advice:
       'The kernel in /boot of the image is no Linux kernel for x86: install its package anew in the Dockerfile.',
     patterns: [/Booting kernel failed/, /Invalid or corrupt kernel image/],
-    recorded: []
+    recorded: ['kernel-is-text']
   },
   {
     id: 'kernel-not-loaded',
@@ -153,7 +153,7 @@ export const CAUSES: readonly Cause[] = [
       /Could not find ramdisk image/,
       /Initrd too large/i
     ],
-    recorded: []
+    recorded: ['loader-entry-misspelt', 'kernel-deleted', 'kernel-deleted-loader-silent', 'initrd-deleted']
   },
   {
     id: 'out-of-memory',
@@ -165,7 +165,7 @@ export const CAUSES: readonly Cause[] = [
       /Not enough memory to load specified image/i
     ],
     prompts: [/Out of memory.*-- System halted/i],
-    recorded: []
+    recorded: ['memory-96', 'memory-128-systemd']
   },
   {
     id: 'out-of-memory',
@@ -191,7 +191,7 @@ export const CAUSES: readonly Cause[] = [
       'with update-initramfs -u on Debian and Ubuntu, mkinitfs on Alpine, dracut --force on the Fedora family.',
     patterns: [...UNMOUNTED_ROOT, ...NO_INIT],
     given: ({ initrdTrouble }) => initrdTrouble !== null,
-    recorded: []
+    recorded: ['initrd-truncated', 'initrd-garbage', 'initrd-corrupt-inside', 'initrd-corrupt-zstd']
   },
   {
     id: 'filesystem-damaged',
@@ -200,14 +200,27 @@ export const CAUSES: readonly Cause[] = [
       'It was sound when it was written: what runs in the initrd or in the machine damages it, as a tool does that grows or converts it at first boot. ' +
       'Take that out of the Dockerfile.',
     patterns: [/requires a manual fsck/, /File system check of the root filesystem failed/],
-    recorded: []
+    recorded: ['fsck-gives-up']
   },
   {
     id: 'no-root',
     summary: facts => `The kernel or its initrd could not mount the root filesystem.${describeRoot(facts)}`,
     advice: adviseRoot,
     patterns: UNMOUNTED_ROOT,
-    recorded: []
+    recorded: [
+      'root-uuid-wrong',
+      'root-device-wrong-panic',
+      'root-wrong-without-initrd',
+      'disk-without-driver-without-initrd',
+      'root-waited-for',
+      'disk-without-driver',
+      'disk-cut-short',
+      'filesystem-too-new',
+      'journal-damaged',
+      'root-type-wrong',
+      'root-type-wrong-without-initrd',
+      'root-wrong-dracut'
+    ]
   },
   {
     id: 'no-init',
@@ -216,7 +229,7 @@ export const CAUSES: readonly Cause[] = [
     advice:
       'Install an init system in the Dockerfile (systemd-sysv on Debian and Ubuntu, openrc on Alpine), or look at init= in kernel-args.',
     patterns: NO_INIT,
-    recorded: []
+    recorded: ['init-and-shell-deleted', 'init-nonexistent-without-initrd', 'init-deleted-without-initrd']
   },
   {
     id: 'no-init',
@@ -230,7 +243,7 @@ export const CAUSES: readonly Cause[] = [
       /can't access tty; job control turned off/
     ],
     given: ({ initTrouble }) => initTrouble !== null,
-    recorded: []
+    recorded: ['init-deleted', 'init-without-interpreter', 'init-of-another-machine']
   },
   {
     id: 'init-died',
@@ -240,7 +253,7 @@ export const CAUSES: readonly Cause[] = [
     advice:
       'Look at what /sbin/init is in the image and at its last lines above; a shared library it needs may be missing.',
     patterns: [/Kernel panic - not syncing: Attempted to kill init/],
-    recorded: []
+    recorded: ['init-exits', 'init-crashes', 'init-lacks-library']
   },
   {
     ...SELINUX_LOCKOUT,
@@ -263,7 +276,7 @@ export const CAUSES: readonly Cause[] = [
     advice:
       'The line above says what it missed or where it crashed; most often a file of systemd was removed or replaced in the Dockerfile.',
     patterns: [/systemd\[1\]: .*Freezing execution/, /^\[?!{4,}.*Freezing/, /systemd\[1\]: Caught <\w+>/],
-    recorded: []
+    recorded: ['systemd-without-units', 'systemd-without-run']
   },
   {
     id: 'rescue',
@@ -274,7 +287,7 @@ export const CAUSES: readonly Cause[] = [
       /(?:^| )(?:systemd\.unit=(?:rescue|emergency)\.target|single|rescue|emergency|[1sS])(?: |$)/.test(
         commandLine ?? ''
       ),
-    recorded: []
+    recorded: ['rescue-asked-for', 'emergency-asked-for', 'single-user-asked-for']
   },
   {
     id: 'emergency-mode',
@@ -288,7 +301,13 @@ export const CAUSES: readonly Cause[] = [
     advice:
       'Something that the boot depends on failed, most often a mount in /etc/fstab that does not exist in this machine: take it out of the Dockerfile, or give it nofail there.',
     ...EMERGENCY,
-    recorded: []
+    recorded: [
+      'fstab-disk-missing',
+      'fstab-disk-missing-root-open',
+      'fstab-type-wrong',
+      'local-filesystems-fail',
+      'sysvinit-fsck-fails'
+    ]
   },
   {
     id: 'initramfs-shell',
@@ -302,7 +321,7 @@ export const CAUSES: readonly Cause[] = [
       /Generating "\/run\/initramfs\/rdsosreport\.txt"/
     ],
     prompts: [/^\(initramfs\)/],
-    recorded: []
+    recorded: ['break-asked-for']
   },
   {
     id: 'panic',
@@ -311,14 +330,14 @@ export const CAUSES: readonly Cause[] = [
     advice:
       'The first lines of the panic above name the reason. Another kernel may do: kernel: generic, or its package in the Dockerfile.',
     patterns: [/Kernel panic - not syncing/, /end Kernel panic/],
-    recorded: []
+    recorded: ['crash-by-sysrq', 'crash-under-systemd', 'panic-that-reboots']
   },
   {
     id: 'halted',
     summary: 'The machine halted before it was up.',
     advice: 'Something in the image halts it during boot: the last lines above name it.',
     patterns: [/reboot: System halted/],
-    recorded: []
+    recorded: ['halts']
   }
 ]
 

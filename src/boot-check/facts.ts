@@ -7,6 +7,8 @@ export type FailedUnit = Readonly<{
 
 /** What a console has told of a boot so far that no verdict follows from by itself; null for what it has not. */
 export type Facts = Readonly<{
+  /** Whether the boot loader has read its configuration, which has it greet once more on the serial port. */
+  isLoaderConfigured: boolean
   /** The file that the boot loader loaded last. */
   loading: string | null
   /** The root device that the kernel waits for without end. */
@@ -51,6 +53,7 @@ export type Facts = Readonly<{
 }>
 
 export const NO_FACTS: Facts = {
+  isLoaderConfigured: false,
   loading: null,
   awaitedRoot: null,
   commandLine: null,
@@ -124,6 +127,7 @@ const withNameOfLast = (facts: Facts, name: string): News => {
 
 /** What finished lines tell. */
 const SIGNS: readonly (readonly [RegExp, (facts: Facts, ...found: string[]) => News])[] = [
+  [/^SYSLINUX \S+ \d{8} Copyright/, () => ({ isLoaderConfigured: true })],
   // On the display and the serial port that the firmware shows it on too, it stands twice.
   [/^Loading (\S+?)\.{2,}(?=Loading |\s|failed|ok|$)/, (_, loading = '') => ({ loading })],
   [/Waiting for root device (\S+?)\.\.\./, (_, awaitedRoot = '') => ({ awaitedRoot, root: awaitedRoot })],

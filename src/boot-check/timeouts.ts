@@ -22,7 +22,8 @@ export function timeoutReason(unfinished: Unfinished): Reason {
     case 'firmware':
       return silent(unfinished)
     case 'loader':
-      return facts.loading === null
+      // A quiet kernel's loader does not say what it loads.
+      return facts.loading === null && !facts.isLoaderConfigured
         ? {
             ...reasonOf(causeNamed('loader-broken'), facts),
             summary: `The boot loader started, and loaded nothing within ${within}.`

@@ -43,9 +43,8 @@ const AFTERMATH = 0.4
 /** Resets at which a machine has failed. A system may reboot once to finish its own set-up. */
 const RESETS = 2
 
-/** Seconds in which further resets are the same, for a kernel tries several ways and each is told; longer while nothing is said. */
-const RESET_ECHO = 0.1
-const SILENT_RESET_ECHO = 0.5
+/** Seconds in which further resets are the same, unless the firmware has spoken: it resets the machine once more by itself. */
+const RESET_ECHO = 2
 
 /** Seconds that a getty may take once init says that the system is up, and the console is silent. */
 const GETTY_GRACE = 30
@@ -86,6 +85,8 @@ export class Judge {
   #clock = new PhaseClock()
   #resets = 0
   #lastReset = Number.NEGATIVE_INFINITY
+  /** Since the last reset. */
+  #hasFirmwareSpoken = false
   #lastSound = 0
   #lastLine: string | null = null
   #upSince: number | null = null
@@ -226,6 +227,7 @@ export class Judge {
   #learn(line: string, at: number): void {
     if (this.#verdict !== null || line.trim() === '') return
     this.#lastLine = line
+    this.#hasFirmwareSpoken ||= line.startsWith('SeaBIOS')
     this.#facts = readFacts(this.#facts, line)
     this.#clock.hear(line, at)
     if (this.#facts.isUp) this.#upSince ??= at
@@ -253,9 +255,9 @@ export class Judge {
   }
 
   #restart(at: number): void {
-    const echo = this.#lastSound > this.#lastReset ? RESET_ECHO : SILENT_RESET_ECHO
-    if (at - this.#lastReset < echo) return
+    if (!this.#hasFirmwareSpoken && at - this.#lastReset < RESET_ECHO) return
     this.#lastReset = at
+    this.#hasFirmwareSpoken = false
     this.#resets++
     if (this.#resets >= RESETS) {
       this.#suspect(EVENTS['reboot-loop'], at)
