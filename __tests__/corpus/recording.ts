@@ -35,7 +35,6 @@ export type Bus = DiskBus | 'usb'
 
 export type Header = Readonly<{
   name: string
-  expected: Verdict
   memoryMiB: number
   diskBus: Bus
   accelerator: 'tcg'

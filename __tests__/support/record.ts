@@ -60,7 +60,7 @@ async function record(recipe: Recipe): Promise<void> {
     const overlay = ['-q', '-f', 'qcow2', '-F', 'raw', '-b', disk, join(folder, 'overlay.qcow2')]
     execFileSync('qemu-img', ['create', ...overlay])
     const { moments, seconds } = await listen(recipe, argvOf('overlay.qcow2', diskBus, memoryMiB), folder)
-    writeRecording({ header: { name, expected, memoryMiB, diskBus, accelerator: 'tcg', seconds }, moments })
+    writeRecording({ header: { name, memoryMiB, diskBus, accelerator: 'tcg', seconds }, moments })
     console.log(`${name}: ${expected}, ${seconds} s, ${describe(recipe, moments)}`)
   } finally {
     rmSync(folder, { recursive: true })
