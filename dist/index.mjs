@@ -2008,7 +2008,7 @@ var parse = function(data, opts = {}) {
   return records;
 };
 
-// src/distro/drivers.ts
+// src/distro/disk-buses.ts
 var DISK_BUSES = ["virtio", "sata", "nvme", "scsi"];
 var DISK_DRIVERS = {
   virtio: ["virtio_blk", "virtio_pci"],
@@ -2016,36 +2016,6 @@ var DISK_DRIVERS = {
   nvme: ["nvme"],
   scsi: ["virtio_scsi", "virtio_pci", "sd_mod"]
 };
-var LARGEST_LIST = 1 << 20;
-async function readDrivers({ index, read }, { version, initrd }) {
-  const folder = ["lib/modules", "usr/lib/modules"].map((parent) => index.resolve(`${parent}/${version}`)).find((real) => real !== null);
-  if (folder === void 0 || version === "") return null;
-  const list2 = index.resolve(`${folder}/modules.builtin`);
-  const text = list2 === null ? null : await read(list2, LARGEST_LIST);
-  if (text === null) return null;
-  const builtIn = new Set(text.toString("latin1").split("\n").map(moduleOf));
-  const all = /* @__PURE__ */ new Set([...builtIn, ...filesBelow(index, folder).map(moduleOf)]);
-  return { early: initrd === null ? builtIn : all, all };
-}
-function missingForRoot(drivers, filesystem) {
-  if (drivers === null) return null;
-  const has = (name) => drivers.early.has(name);
-  const missing = [
-    // The driver ext4 reads ext3 and ext2 as well.
-    ...has("ext4") || has(filesystem) ? [] : [`the filesystem (${filesystem})`],
-    ...DISK_BUSES.some((bus) => DISK_DRIVERS[bus].every(has)) ? [] : [`any disk (${DISK_BUSES.join(", ")})`]
-  ];
-  return missing.length === 0 ? null : missing.join(" and ");
-}
-function filesBelow(index, folder) {
-  return index.list(folder).flatMap((name) => {
-    const path = `${folder}/${name}`;
-    const kind = index.entry(path)?.kind;
-    if (kind === "d") return filesBelow(index, path);
-    return kind === "f" ? [path] : [];
-  });
-}
-var moduleOf = (path) => (path.split("/").pop() ?? "").replace(/\.ko(\.\w+)?$/, "").replaceAll("-", "_");
 
 // src/boot-check/devices.ts
 var NETWORK_CARDS = ["virtio", "e1000", "e1000e", "vmxnet3"];
@@ -5129,6 +5099,38 @@ async function readFromContainer(host, name, path, limit) {
   await running.ended;
   return isFile2 ? Buffer.concat(chunks).subarray(0, limit) : null;
 }
+
+// src/distro/drivers.ts
+var LARGEST_LIST = 1 << 20;
+async function readDrivers({ index, read }, { version, initrd }) {
+  const folder = ["lib/modules", "usr/lib/modules"].map((parent) => index.resolve(`${parent}/${version}`)).find((real) => real !== null);
+  if (folder === void 0 || version === "") return null;
+  const list2 = index.resolve(`${folder}/modules.builtin`);
+  const text = list2 === null ? null : await read(list2, LARGEST_LIST);
+  if (text === null) return null;
+  const builtIn = new Set(text.toString("latin1").split("\n").map(moduleOf));
+  const all = /* @__PURE__ */ new Set([...builtIn, ...filesBelow(index, folder).map(moduleOf)]);
+  return { early: initrd === null ? builtIn : all, all };
+}
+function missingForRoot(drivers, filesystem) {
+  if (drivers === null) return null;
+  const has = (name) => drivers.early.has(name);
+  const missing = [
+    // The driver ext4 reads ext3 and ext2 as well.
+    ...has("ext4") || has(filesystem) ? [] : [`the filesystem (${filesystem})`],
+    ...DISK_BUSES.some((bus) => DISK_DRIVERS[bus].every(has)) ? [] : [`any disk (${DISK_BUSES.join(", ")})`]
+  ];
+  return missing.length === 0 ? null : missing.join(" and ");
+}
+function filesBelow(index, folder) {
+  return index.list(folder).flatMap((name) => {
+    const path = `${folder}/${name}`;
+    const kind = index.entry(path)?.kind;
+    if (kind === "d") return filesBelow(index, path);
+    return kind === "f" ? [path] : [];
+  });
+}
+var moduleOf = (path) => (path.split("/").pop() ?? "").replace(/\.ko(\.\w+)?$/, "").replaceAll("-", "_");
 
 // src/formats.ts
 import { createHash } from "node:crypto";

@@ -5,7 +5,7 @@ import { parse } from 'csv-parse/sync'
 import { NETWORK_CARDS, type NetworkCard } from './boot-check/devices.ts'
 import { type Expectation, parseHttpExpectation, parsePort } from './boot-check/expectations.ts'
 import type { GuestScript } from './boot-check/guest-tests.ts'
-import { DISK_BUSES, type DiskBus } from './distro/drivers.ts'
+import { DISK_BUSES, type DiskBus } from './distro/disk-buses.ts'
 import { ActionError, messageOf } from './errors.ts'
 import { formatBytes, MIB, parseSize } from './text.ts'
 

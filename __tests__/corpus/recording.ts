@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import type { DiskBus } from '../../src/distro/drivers.ts'
+import type { DiskBus } from '../../src/distro/disk-buses.ts'
 
 /** What a recorded boot came to, as a person sees it who knows what was done to the disk. */
 export const VERDICTS = [

@@ -1,7 +1,7 @@
 import type { Container, ImageConfig } from '../../src/container.ts'
 import type { InitSystem } from '../../src/distro/init.ts'
 import { Draft, type Texts } from '../../src/machine/draft.ts'
-import type { MachineFacts } from '../../src/machine/plan.ts'
+import type { MachineFacts } from '../../src/machine/facts.ts'
 import { type Entry, type FileKind, roundToBlocks, TreeIndex } from '../../src/tree.ts'
 
 /**

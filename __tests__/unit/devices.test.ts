@@ -1,5 +1,6 @@
 import { lacksDiskDriver, planDevices } from '../../src/boot-check/devices.ts'
-import { type Drivers, missingForRoot, readDrivers } from '../../src/distro/drivers.ts'
+import type { Drivers } from '../../src/distro/disk-buses.ts'
+import { missingForRoot, readDrivers } from '../../src/distro/drivers.ts'
 import { TreeIndex } from '../../src/tree.ts'
 
 const AUTO = { diskBus: 'auto', networkCard: 'auto', matrix: [] } as const

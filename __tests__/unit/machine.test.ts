@@ -1,6 +1,7 @@
 import type { InitSystem } from '../../src/distro/init.ts'
 import type { Edit } from '../../src/edits.ts'
-import { type MachineFacts, planMachine } from '../../src/machine/plan.ts'
+import type { MachineFacts } from '../../src/machine/facts.ts'
+import { planMachine } from '../../src/machine/plan.ts'
 import { plainFacts, sketchDraft, type TreeSketch } from '../support/tree.ts'
 
 type Changes = Partial<MachineFacts> & { initSystem?: InitSystem }

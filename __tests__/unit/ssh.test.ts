@@ -1,6 +1,6 @@
 import type { InitSystem } from '../../src/distro/init.ts'
 import type { Draft } from '../../src/machine/draft.ts'
-import type { MachineFacts } from '../../src/machine/plan.ts'
+import type { MachineFacts } from '../../src/machine/facts.ts'
 import { planSsh } from '../../src/machine/ssh.ts'
 import { plainFacts, sketchDraft, type TreeSketch } from '../support/tree.ts'
 

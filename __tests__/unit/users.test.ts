@@ -1,7 +1,8 @@
 import type { Edit } from '../../src/edits.ts'
 import { addEntry, addMember, changeEntry, findAccount, freeId } from '../../src/machine/accounts.ts'
 import type { Draft } from '../../src/machine/draft.ts'
-import { draftMachine, type MachineFacts } from '../../src/machine/plan.ts'
+import type { MachineFacts } from '../../src/machine/facts.ts'
+import { draftMachine } from '../../src/machine/plan.ts'
 import { planUsers } from '../../src/machine/users.ts'
 import { plainFacts, sketchContainer, sketchDraft, type TreeSketch } from '../support/tree.ts'
 

@@ -1,4 +1,4 @@
-import { DISK_BUSES, DISK_DRIVERS, type DiskBus, type Drivers } from '../distro/drivers.ts'
+import { DISK_BUSES, DISK_DRIVERS, type DiskBus, type Drivers } from '../distro/disk-buses.ts'
 
 export const NETWORK_CARDS = ['virtio', 'e1000', 'e1000e', 'vmxnet3'] as const
 export type NetworkCard = (typeof NETWORK_CARDS)[number]

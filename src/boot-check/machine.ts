@@ -1,4 +1,4 @@
-import type { DiskBus } from '../distro/drivers.ts'
+import type { DiskBus } from '../distro/disk-buses.ts'
 import type { Devices } from './devices.ts'
 
 /** The virtual machine of a boot check. */

@@ -1,6 +1,6 @@
 import type { Draft } from './draft.ts'
+import type { MachineFacts } from './facts.ts'
 import { BOOT_SCRIPT, busyboxInittab, readInittab, sysvInittab } from './inittab.ts'
-import type { MachineFacts } from './plan.ts'
 import { findProgram } from './programs.ts'
 import { enable, isUsable, planUnits } from './systemd.ts'
 

@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import { ActionError } from '../errors.ts'
 import type { Draft } from './draft.ts'
-import type { MachineFacts } from './plan.ts'
+import type { MachineFacts } from './facts.ts'
 import { ENTRYPOINT, planSupervision } from './service/inits.ts'
 import { type DockerProcess, dockerProcess, findProgram } from './service/process.ts'
 import { entrypointScript, volatileFolders } from './service/script.ts'

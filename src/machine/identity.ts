@@ -1,5 +1,5 @@
 import type { Draft } from './draft.ts'
-import type { MachineFacts } from './plan.ts'
+import type { MachineFacts } from './facts.ts'
 
 export const IDENTITY_TEXTS = ['etc/fstab', 'usr/sbin/policy-rc.d'] as const
 

@@ -2,7 +2,7 @@ import { familyOf } from '../distro/families.ts'
 import { dockerfileLine } from '../distro/family.ts'
 import type { InitSystem } from '../distro/init.ts'
 import type { Draft } from './draft.ts'
-import type { MachineFacts } from './plan.ts'
+import type { MachineFacts } from './facts.ts'
 
 export const SERVER_TEXTS = ['etc/inittab', 'etc/init.d/rcS', 'etc/ssh/sshd_config'] as const
 

@@ -1,6 +1,6 @@
 import type { InitSystem } from '../distro/init.ts'
 import type { Draft } from './draft.ts'
-import type { MachineFacts } from './plan.ts'
+import type { MachineFacts } from './facts.ts'
 import { findServer, OPENSSH, planServer, SERVER_TEXTS, type Server, SYSTEMD_UNITS } from './ssh-server.ts'
 
 const KEYGEN = 'usr/bin/ssh-keygen'

@@ -4,7 +4,7 @@ import { ActionError } from '../errors.ts'
 import { inert } from '../text.ts'
 import { type Account, addEntry, addMember, changeEntry, findAccount, findEntry, freeId } from './accounts.ts'
 import type { Draft } from './draft.ts'
-import type { MachineFacts } from './plan.ts'
+import type { MachineFacts } from './facts.ts'
 
 export const USERS_TEXTS = [
   'etc/passwd',

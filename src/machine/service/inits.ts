@@ -1,6 +1,6 @@
 import { ActionError } from '../../errors.ts'
 import type { Draft } from '../draft.ts'
-import type { MachineFacts } from '../plan.ts'
+import type { MachineFacts } from '../facts.ts'
 import { findTool } from './script.ts'
 
 export const SERVICE = 'docker-to-disk-entrypoint'
