@@ -92,6 +92,16 @@ test.each([
   expect(reasonOf(decided).id).toBe(id)
 })
 
+test('a line of megabytes hides nothing, and costs no time', () => {
+  const flooded = judge(['[    0.100000] Linux version 6'])
+  const noise = Buffer.from('a program that never ends its line; '.repeat(2000))
+  const begin = performance.now()
+  for (let i = 0; i < 100; i++) flooded.hear(noise, 1)
+  flooded.hear(Buffer.from('[    9.000000] Kernel panic - not syncing: Fatal exception\r\n'), 2)
+  expect(performance.now() - begin).toBeLessThan(2000)
+  expect(reasonOf(flooded).summary).toContain('The kernel panicked: Fatal exception.')
+})
+
 test('every cause says what happened and what to change', () => {
   for (const { summary, advice, patterns, prompts = [] } of CAUSES) {
     expect(typeof summary === 'string' ? summary : summary(NO_FACTS)).toMatch(/^[A-Z].*\.$/)
