@@ -3040,7 +3040,7 @@ async function runScripts(examination) {
     if (ended.at(-1)?.exitCode === null) break;
     info(`Running ${inert(name)} in the machine`);
     const result = await runInGuest(examination, name, script, boot.testTimeout * pace.stretch);
-    const failure = failureOf(result, "It");
+    const failure = failureOf(result, "It", "test-timeout");
     up.note(name, result.seconds, failure, result.output);
     info(
       `${inert(name)}: ${failure === null ? "passed" : "failed"} after ${formatSeconds(result.seconds)}`
@@ -3053,16 +3053,16 @@ async function runScripts(examination) {
   throw up.failure(
     {
       id: "test-script",
-      summary: failed.map((result) => failureOf(result, inert(result.name))).join(" "),
+      summary: failed.map((result) => failureOf(result, inert(result.name), "test-timeout")).join(" "),
       advice: 'All that it printed is in the log, behind "test \u2502".'
     },
     { what: `The output of ${inert(first.name)}`, lines: first.lastLines }
   );
 }
-function failureOf({ exitCode, began, limit }, what) {
+function failureOf({ exitCode, began, limit }, what, input = null) {
   if (exitCode === 0) return null;
   if (exitCode !== null) return `${what} failed with exit code ${exitCode}.`;
-  return began ? `${what} did not end within test-timeout (${limit} seconds).` : `${what} could not be started within ${limit} seconds: the machine has no second serial port, /dev/ttyS1, or ended what was started before its init.`;
+  return began ? `${what} did not end within ${input === null ? `${limit} seconds` : `${input} (${limit} seconds)`}.` : `${what} could not be started within ${limit} seconds: the machine has no second serial port, /dev/ttyS1, or ended what was started before its init.`;
 }
 async function runInGuest({ up, scripts }, name, script, seconds) {
   if (up.guest === null || scripts === null) throw new Error("The machine has no scripts.");

@@ -101,7 +101,7 @@ export async function runScripts(examination: Examination): Promise<CheckResult[
     if (ended.at(-1)?.exitCode === null) break
     core.info(`Running ${inert(name)} in the machine`)
     const result = await runInGuest(examination, name, script, boot.testTimeout * pace.stretch)
-    const failure = failureOf(result, 'It')
+    const failure = failureOf(result, 'It', 'test-timeout')
     up.note(name, result.seconds, failure, result.output)
     core.info(
       `${inert(name)}: ${failure === null ? 'passed' : 'failed'} after ${formatSeconds(result.seconds)}`
@@ -114,18 +114,23 @@ export async function runScripts(examination: Examination): Promise<CheckResult[
   throw up.failure(
     {
       id: 'test-script',
-      summary: failed.map(result => failureOf(result, inert(result.name))).join(' '),
+      summary: failed.map(result => failureOf(result, inert(result.name), 'test-timeout')).join(' '),
       advice: 'All that it printed is in the log, behind "test │".'
     },
     { what: `The output of ${inert(first.name)}`, lines: first.lastLines }
   )
 }
 
-function failureOf({ exitCode, began, limit }: ScriptResult, what: string): string | null {
+/** @param input that sets how long it may take; null if none does */
+function failureOf(
+  { exitCode, began, limit }: ScriptResult,
+  what: string,
+  input: string | null = null
+): string | null {
   if (exitCode === 0) return null
   if (exitCode !== null) return `${what} failed with exit code ${exitCode}.`
   return began
-    ? `${what} did not end within test-timeout (${limit} seconds).`
+    ? `${what} did not end within ${input === null ? `${limit} seconds` : `${input} (${limit} seconds)`}.`
     : `${what} could not be started within ${limit} seconds: the machine has no second serial port, /dev/ttyS1, or ended what was started before its init.`
 }
 
