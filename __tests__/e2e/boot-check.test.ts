@@ -197,6 +197,24 @@ describe('inside of the machine', () => {
     ])
   })
 
+  test('a script that does not end is not waited for, nor are those behind it', async () => {
+    const { message, run } = await bench.fail({
+      checkout,
+      inputs: {
+        ...scripts,
+        name: 'hangs',
+        accelerator: 'tcg',
+        'test-script': 'echo waiting\nsleep 600',
+        'test-timeout': '3'
+      }
+    })
+    expect(message).toMatch(
+      /^The image boots, but a check failed: test-script did not end within test-timeout \(3 seconds\)\. \(after [\s\S]*\n {2}waiting$/
+    )
+    expect(run.outputs).toMatchObject({ 'boot-result': 'failed', 'boot-cause': 'test-script' })
+    expect((await casesOf(run)).map(([name]) => name)).toEqual(['boot', 'test-script'])
+  })
+
   test('a root filesystem that stays read-only fails the persistence check, with the reason', async () => {
     const { message, run } = await bench.fail({
       checkout: bench.alpineWith("RUN sed -i 's/remount,rw/remount,ro/' /etc/inittab"),
