@@ -2159,6 +2159,7 @@ var ACCELERATORS = ["auto", "kvm", "tcg"];
 var INSTALL_SYSTEM = ["auto", "always", "never"];
 var KERNEL_FLAVOURS = ["cloud", "generic"];
 var NETWORKS = ["dhcp", "none"];
+var machineName = ({ hostname, name }) => hostname ?? (isHostname(name) ? name : "localhost");
 var needsCopy = ({ scripts, checkPersistence, failOnFailedUnits }) => scripts.length > 0 || checkPersistence || failOnFailedUnits;
 var extensionOf = (format) => format.compression ? `${format.container}.${format.compression}` : format.container;
 var Reader = class {
@@ -3549,6 +3550,84 @@ async function takeScreenshot(monitor, path) {
   }
 }
 
+// src/boot-check/console.ts
+import { StringDecoder as StringDecoder2 } from "node:string_decoder";
+var KEPT = 4096;
+var LINE_BREAK = /\u001b(?:c|\[[23]J|\[\d*(?:;0*1?)?[Hf])/;
+function visible(raw) {
+  const line = raw.replace(/\r+$/, "");
+  return stripTerminal(line.slice(line.lastIndexOf("\r") + 1));
+}
+function shorten(raw) {
+  if (raw.length <= 2 * KEPT) return raw;
+  const current = raw.slice(raw.lastIndexOf("\r", raw.length - 2) + 1);
+  return current.length <= 2 * KEPT ? current : current.slice(0, KEPT) + current.slice(-KEPT);
+}
+var isBlank = (line) => line.trim() === "";
+var ConsoleLines = class {
+  #decoder = new StringDecoder2("utf8");
+  #pending = "";
+  /** @returns the lines that the chunk completes */
+  write(chunk2) {
+    const [first = "", ...rest] = this.#decoder.write(chunk2).split("\n");
+    const parts = [this.#pending + first, ...rest];
+    const pieces = (parts.pop() ?? "").split(LINE_BREAK);
+    this.#pending = shorten(pieces.pop() ?? "");
+    const lines = parts.flatMap((part) => {
+      const shown = part.split(LINE_BREAK).map(visible);
+      return shown.filter((line, i) => i === shown.length - 1 || !isBlank(line));
+    });
+    return [...lines, ...pieces.map(visible).filter((line) => !isBlank(line))];
+  }
+  /** The line that has no newline yet: where a prompt stands. */
+  get partial() {
+    return visible(this.#pending);
+  }
+};
+var KERNEL_STAMP = /\[ {0,6}(\d{1,7}\.\d{6})\](?:\[ *[TC]\d+\])? /;
+var Strands = class {
+  #decoder = new StringDecoder2("utf8");
+  #program = "";
+  #message = null;
+  #wasCut = false;
+  /** @returns the messages and lines that the chunk completes */
+  write(chunk2) {
+    return this.#decoder.write(chunk2).split(/(?<=\n)/).flatMap((piece) => this.#add(piece));
+  }
+  /** The program's unfinished line, if a message stands in it; else nothing. */
+  get partial() {
+    return this.#wasCut ? visible(this.#program) : "";
+  }
+  /** @param piece with a newline at its end or none */
+  #add(piece) {
+    const isEnd = piece.endsWith("\n");
+    if (this.#message !== null) {
+      this.#message = shorten(this.#message + piece);
+      if (!isEnd) return [];
+      const message = visible(this.#message.trimEnd());
+      this.#message = null;
+      return this.#wasCut ? [message] : [];
+    }
+    const text = this.#program + piece;
+    const stamp = KERNEL_STAMP.exec(text);
+    if (stamp !== null) {
+      this.#program = text.slice(0, stamp.index);
+      this.#wasCut ||= !isBlank(visible(this.#program));
+      this.#message = "";
+      return this.#add(text.slice(stamp.index));
+    }
+    if (!isEnd) {
+      this.#program = shorten(text);
+      return [];
+    }
+    const line = visible(text.trimEnd());
+    const wasCut = this.#wasCut;
+    this.#program = "";
+    this.#wasCut = false;
+    return wasCut ? [line] : [];
+  }
+};
+
 // src/boot-check/causes.ts
 var UNMOUNTED_ROOT = [
   /VFS: Unable to mount root/,
@@ -3806,8 +3885,15 @@ var CAUSES = [
     recorded: ["halts"]
   }
 ];
-var LOGIN_PROMPT = /^(?!last )[\w.()-]+ login:(?:\s|$)|^login:\s*$/i;
-var isSuccess = (line, pattern) => pattern === null ? LOGIN_PROMPT.test(line) : pattern.test(line);
+var LOGIN_PROMPT = /^(?!last )([\w.()-]+) login:(?: +(.*))?$|^login: *$/i;
+function isSuccess(line, { pattern, hostname }) {
+  if (pattern !== null) return pattern.test(line);
+  const match = LOGIN_PROMPT.exec(line);
+  if (match === null) return false;
+  const [, host = "", rest = ""] = match;
+  const isOurs = hostname !== null && [hostname, hostname.split(".")[0]].includes(host);
+  return isOurs || rest.trim() === "" || rest.search(KERNEL_STAMP) === 0;
+}
 function causeOf(line, facts, isFinished) {
   const matches = (patterns = []) => patterns.some((pattern) => pattern.test(line));
   return CAUSES.find(
@@ -3850,84 +3936,6 @@ var EVENTS = {
     id: "reset",
     summary: "The machine reset itself although it was up.",
     advice: "Something in the image reboots it, or its kernel failed: the last lines above say why."
-  }
-};
-
-// src/boot-check/console.ts
-import { StringDecoder as StringDecoder2 } from "node:string_decoder";
-var KEPT = 4096;
-var LINE_BREAK = /\u001b(?:c|\[[23]J|\[\d*(?:;0*1?)?[Hf])/;
-function visible(raw) {
-  const line = raw.replace(/\r+$/, "");
-  return stripTerminal(line.slice(line.lastIndexOf("\r") + 1));
-}
-function shorten(raw) {
-  if (raw.length <= 2 * KEPT) return raw;
-  const current = raw.slice(raw.lastIndexOf("\r", raw.length - 2) + 1);
-  return current.length <= 2 * KEPT ? current : current.slice(0, KEPT) + current.slice(-KEPT);
-}
-var isBlank = (line) => line.trim() === "";
-var ConsoleLines = class {
-  #decoder = new StringDecoder2("utf8");
-  #pending = "";
-  /** @returns the lines that the chunk completes */
-  write(chunk2) {
-    const [first = "", ...rest] = this.#decoder.write(chunk2).split("\n");
-    const parts = [this.#pending + first, ...rest];
-    const pieces = (parts.pop() ?? "").split(LINE_BREAK);
-    this.#pending = shorten(pieces.pop() ?? "");
-    const lines = parts.flatMap((part) => {
-      const shown = part.split(LINE_BREAK).map(visible);
-      return shown.filter((line, i) => i === shown.length - 1 || !isBlank(line));
-    });
-    return [...lines, ...pieces.map(visible).filter((line) => !isBlank(line))];
-  }
-  /** The line that has no newline yet: where a prompt stands. */
-  get partial() {
-    return visible(this.#pending);
-  }
-};
-var KERNEL_STAMP = /\[ {0,6}(\d{1,7}\.\d{6})\](?:\[ *[TC]\d+\])? /;
-var Strands = class {
-  #decoder = new StringDecoder2("utf8");
-  #program = "";
-  #message = null;
-  #wasCut = false;
-  /** @returns the messages and lines that the chunk completes */
-  write(chunk2) {
-    return this.#decoder.write(chunk2).split(/(?<=\n)/).flatMap((piece) => this.#add(piece));
-  }
-  /** The program's unfinished line, if a message stands in it; else nothing. */
-  get partial() {
-    return this.#wasCut ? visible(this.#program) : "";
-  }
-  /** @param piece with a newline at its end or none */
-  #add(piece) {
-    const isEnd = piece.endsWith("\n");
-    if (this.#message !== null) {
-      this.#message = shorten(this.#message + piece);
-      if (!isEnd) return [];
-      const message = visible(this.#message.trimEnd());
-      this.#message = null;
-      return this.#wasCut ? [message] : [];
-    }
-    const text = this.#program + piece;
-    const stamp = KERNEL_STAMP.exec(text);
-    if (stamp !== null) {
-      this.#program = text.slice(0, stamp.index);
-      this.#wasCut ||= !isBlank(visible(this.#program));
-      this.#message = "";
-      return this.#add(text.slice(stamp.index));
-    }
-    if (!isEnd) {
-      this.#program = shorten(text);
-      return [];
-    }
-    const line = visible(text.trimEnd());
-    const wasCut = this.#wasCut;
-    this.#program = "";
-    this.#wasCut = false;
-    return wasCut ? [line] : [];
   }
 };
 
@@ -4266,30 +4274,30 @@ var Judge = class {
     if (this.#verdict !== null) return;
     const due = this.due;
     if (due === null || at < due) return;
-    const { timeout, successPattern } = this.options;
+    const { timeout, sign } = this.options;
     if (this.#pending !== null) {
       this.#verdict = { at: this.#pending.at, outcome: "failure", reason: this.#pending.reason() };
     } else if (timeout !== null && due === timeout.seconds) {
       const reason = timeoutReason({
-        sign: this.#sign,
+        sign: this.#wanted,
         within: timeout.within,
         phase: this.#clock.current,
         facts: this.#facts,
         lastLine: this.partial.trim() === "" ? this.#lastLine : this.partial
       });
       this.#verdict = { at: due, outcome: "failure", reason };
-    } else if (successPattern === null) {
-      this.#verdict = { at: due, outcome: "failure", reason: gettyMissing(this.#sign, this.#facts) };
+    } else if (sign.pattern === null) {
+      this.#verdict = { at: due, outcome: "failure", reason: gettyMissing(this.#wanted, this.#facts) };
     }
   }
   /** When time alone brings the verdict: seconds from power-on; null for never. */
   get due() {
     if (this.#verdict !== null) return null;
     if (this.#pending !== null) return this.#pending.due;
-    const { timeout, successPattern } = this.options;
+    const { timeout, sign } = this.options;
     const dues = [
       ...timeout === null ? [] : [timeout.seconds],
-      ...this.#upSince === null || successPattern !== null ? [] : [Math.max(this.#upSince, this.#lastSound) + GETTY_GRACE]
+      ...this.#upSince === null || sign.pattern !== null ? [] : [Math.max(this.#upSince, this.#lastSound) + GETTY_GRACE]
     ];
     return dues.length === 0 ? null : Math.min(...dues);
   }
@@ -4317,9 +4325,9 @@ var Judge = class {
   get failedUnits() {
     return this.#facts.failedUnits.map(({ name }) => name);
   }
-  get #sign() {
-    const { successPattern } = this.options;
-    return successPattern === null ? "login prompt" : `line that matches ${successPattern}`;
+  get #wanted() {
+    const { pattern } = this.options.sign;
+    return pattern === null ? "login prompt" : `line that matches ${pattern}`;
   }
   /** @param piece that holds one end of a line at most, at its own end */
   #hearLine(piece, at) {
@@ -4361,7 +4369,7 @@ var Judge = class {
   /** Says what follows from a line. */
   #weigh(line, isFinished, at) {
     if (this.#verdict !== null || this.#isTold || line.trim() === "") return;
-    if (this.#pending === null && isSuccess(line, this.options.successPattern)) {
+    if (this.#pending === null && isSuccess(line, this.options.sign)) {
       this.#verdict = { at, outcome: "success", line };
       this.#isTold = true;
       return;
@@ -4413,7 +4421,7 @@ async function withMachine(host, undo, start2, work) {
   const guest = token === null ? null : new Guest(`/proc/self/fd/${folder}/${sockets.guest}`, token);
   void qemu.ended.then(() => monitor.close());
   const judge = new Judge({
-    successPattern: boot.successPattern,
+    sign: { pattern: boot.successPattern, hostname: start2.hostname },
     timeout: { seconds: pace.timeout, within: describeTimeout(boot, pace) }
   });
   const court = new Court({ qemu, monitor, log, accelerator, secondsSince });
@@ -4434,7 +4442,7 @@ async function withMachine(host, undo, start2, work) {
     }
     const { at: seconds, line: evidence } = verdict;
     note(start2.name, seconds, null);
-    const later = new Judge({ successPattern: /(?!)/, timeout: null, isUp: true });
+    const later = new Judge({ sign: { pattern: /(?!)/, hostname: null }, timeout: null, isUp: true });
     const downfall = court.hear(later).then((end) => end instanceof Error || end.outcome === "success" ? unexpected(end) : end.reason);
     return await work({
       ...{ monitor, seconds, evidence, phases, failedUnits, guest, note, downfall },
@@ -4616,12 +4624,22 @@ async function checkBoot(host, undo, options) {
 }
 async function attempt(host, undo, trial) {
   const { options, devices, pace, disk, scripts, persists } = trial;
-  const { boot, workDir, serialLog, screenshot, cases, machines } = options;
+  const { boot, hostname, workDir, serialLog, screenshot, cases, machines } = options;
   const { accelerator } = pace;
   const overlay = join4(workDir, "overlay.qcow2");
   await host.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", disk, overlay]);
   const start2 = {
-    ...{ name: "boot", lead: "The image does not boot", boot, devices, pace, workDir, overlay, serialLog },
+    ...{
+      name: "boot",
+      lead: "The image does not boot",
+      boot,
+      hostname,
+      devices,
+      pace,
+      workDir,
+      overlay,
+      serialLog
+    },
     ...{ screenshot, cases, token: scripts?.token ?? null },
     on: machines.length > 1 || devices.diskBus !== "virtio" ? ` with its ${describeDevices(devices)}` : ""
   };
@@ -8599,7 +8617,7 @@ async function makeDisk(run, container, system, service) {
   const draft = await draftMachine(container, {
     distribution: system.distribution,
     init: system.init,
-    hostname: inputs.hostname ?? (isHostname(inputs.name) ? inputs.name : "localhost"),
+    hostname: machineName(inputs),
     passwordHash: inputs.rootPassword === null ? null : await hashPassword(host, inputs.rootPassword),
     // The last number makes fsck look at it first; what it cannot repair keeps the filesystem read-only.
     rootMount: `UUID=${plan.uuid} / ${plan.filesystem} rw,relatime,errors=remount-ro 0 1`,
@@ -8649,6 +8667,7 @@ async function checkAndConvert(run, { container, system, plan }) {
       boots = await checkBoot(host, undo, {
         disk,
         boot: inputs.boot,
+        hostname: machineName(inputs),
         machines,
         serialLog,
         screenshot,

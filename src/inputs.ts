@@ -75,6 +75,10 @@ export type BootInputs = Readonly<{
   matrix: readonly DiskBus[]
 }>
 
+/** Name of the machine: as the user wants it, or after the image where that can be one. */
+export const machineName = ({ hostname, name }: Pick<Inputs, 'hostname' | 'name'>): string =>
+  hostname ?? (isHostname(name) ? name : 'localhost')
+
 /** Whether something is to run in the machine, for which it boots from a copy of the disk. */
 export const needsCopy = ({ scripts, checkPersistence, failOnFailedUnits }: BootInputs): boolean =>
   scripts.length > 0 || checkPersistence || failOnFailedUnits

@@ -32,7 +32,7 @@ import {
   writeChecksums
 } from './formats.ts'
 import { CommandError, Host } from './host.ts'
-import { type BootInputs, type Inputs, isHostname, readInputs } from './inputs.ts'
+import { type BootInputs, type Inputs, machineName, readInputs } from './inputs.ts'
 import { draftMachine } from './machine/plan.ts'
 import { hashPassword } from './password.ts'
 import { preflight } from './preflight.ts'
@@ -287,7 +287,7 @@ async function makeDisk(
   const draft = await draftMachine(container, {
     distribution: system.distribution,
     init: system.init,
-    hostname: inputs.hostname ?? (isHostname(inputs.name) ? inputs.name : 'localhost'),
+    hostname: machineName(inputs),
     passwordHash: inputs.rootPassword === null ? null : await hashPassword(host, inputs.rootPassword),
     // The last number makes fsck look at it first; what it cannot repair keeps the filesystem read-only.
     rootMount: `UUID=${plan.uuid} / ${plan.filesystem} rw,relatime,errors=remount-ro 0 1`,
@@ -347,6 +347,7 @@ async function checkAndConvert(
       boots = await checkBoot(host, undo, {
         disk,
         boot: inputs.boot,
+        hostname: machineName(inputs),
         machines,
         serialLog,
         screenshot,

@@ -10,9 +10,10 @@ import { type Moment, type Recording, readRecording } from '../corpus/recording.
 /** Nothing of a recording is about how QEMU ends. */
 const ENDED: Reason = { id: 'qemu-ended', summary: 'QEMU ended.', advice: '' }
 
-const judgeFor = ({ header }: Recording, { asked }: Recipe): Judge =>
+const judgeFor = ({ header }: Recording, { asked, base }: Recipe): Judge =>
   new Judge({
-    successPattern: asked ?? null,
+    // Bases are named after what they are, and so are their machines.
+    sign: { pattern: asked ?? null, hostname: base },
     timeout: { seconds: header.seconds, within: `boot-timeout (${header.seconds} seconds)` }
   })
 

@@ -4,7 +4,7 @@ import { PhaseClock } from '../../src/boot-check/phases.ts'
 import { Judge, type JudgeOptions } from '../../src/boot-check/verdict.ts'
 
 const OPTIONS: JudgeOptions = {
-  successPattern: null,
+  sign: { pattern: null, hostname: 'debian' },
   timeout: { seconds: 100, within: 'boot-timeout (100 seconds)' }
 }
 
@@ -50,6 +50,8 @@ test.each([
   'systemd-logind: New session',
   'Starting User Login Management...',
   'pam: failed login: root',
+  'INFO login: rejected',
+  'app login: user=root',
   '[    1.000000] Kernel command line: root=UUID=x panic=5',
   '[    0.900000] Run /sbin/init as init process',
   '[    1.200000] Freeing initrd memory: 20000K',
@@ -90,6 +92,12 @@ test.each([
   const decided = judge([line])
   expect(wait(decided).at).toBe(0)
   expect(reasonOf(decided).id).toBe(id)
+})
+
+test('what a program writes behind the prompt leaves it a prompt', () => {
+  expect(judge(['debian login: app: ready']).verdict).toMatchObject({ outcome: 'success' })
+  const dotted = { sign: { pattern: null, hostname: 'debian.example' } }
+  expect(judge(['debian login: app: ready'], dotted).verdict).toMatchObject({ outcome: 'success' })
 })
 
 test('a line of megabytes hides nothing, and costs no time', () => {
@@ -199,17 +207,17 @@ describe('what a reason tells of the machine', () => {
 })
 
 describe('a pattern of the user', () => {
-  const successPattern = /READY on \d+/
+  const sign = { pattern: /READY on \d+/, hostname: null }
 
   test('replaces the login prompt, not the failures', () => {
-    expect(judge(['APP READY on 8080'], { successPattern }).verdict?.outcome).toBe('success')
-    expect(judge(['debian login: '], { successPattern }).verdict).toBeNull()
-    expect(reasonOf(judge(['(initramfs)'], { successPattern })).id).toBe('initramfs-shell')
+    expect(judge(['APP READY on 8080'], { sign }).verdict?.outcome).toBe('success')
+    expect(judge(['debian login: '], { sign }).verdict).toBeNull()
+    expect(reasonOf(judge(['(initramfs)'], { sign })).id).toBe('initramfs-shell')
   })
 
   test('is waited for until the timeout, whatever init says', () => {
     const { summary } = reasonOf(
-      judge(['[    0.1] x', '[  OK  ] Reached target Multi-User System.'], { successPattern })
+      judge(['[    0.1] x', '[  OK  ] Reached target Multi-User System.'], { sign })
     )
     expect(summary).toBe(
       'No line that matches /READY on \\d+/ appeared on the serial console within boot-timeout (100 seconds), although the system is up.'
@@ -294,7 +302,7 @@ describe('what happens to the machine', () => {
   })
 
   test('one that is up must not', () => {
-    const up = new Judge({ successPattern: /(?!)/, timeout: null, isUp: true })
+    const up = new Judge({ sign: { pattern: /(?!)/, hostname: null }, timeout: null, isUp: true })
     expect(up.due).toBeNull()
     up.notice({ kind: 'reset' }, 5)
     expect(reasonOf(up).summary).toBe('The machine reset itself although it was up.')

@@ -44,6 +44,8 @@ export type BootResult = Readonly<{
 type Options = Readonly<{
   disk: string
   boot: BootInputs
+  /** Name that the image gives to its machine. */
+  hostname: string
   /** At least one. */
   machines: readonly Devices[]
   workDir: string
@@ -138,12 +140,22 @@ type Trial = Readonly<{
 /** Takes one machine through all of its checks. Throws KvmFailure if it is KVM that failed, not the machine. */
 async function attempt(host: Host, undo: Undo, trial: Trial): Promise<BootResult> {
   const { options, devices, pace, disk, scripts, persists } = trial
-  const { boot, workDir, serialLog, screenshot, cases, machines } = options
+  const { boot, hostname, workDir, serialLog, screenshot, cases, machines } = options
   const { accelerator } = pace
   const overlay = join(workDir, 'overlay.qcow2')
   await host.run(['qemu-img', 'create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', disk, overlay])
   const start = {
-    ...{ name: 'boot', lead: 'The image does not boot', boot, devices, pace, workDir, overlay, serialLog },
+    ...{
+      name: 'boot',
+      lead: 'The image does not boot',
+      boot,
+      hostname,
+      devices,
+      pace,
+      workDir,
+      overlay,
+      serialLog
+    },
     ...{ screenshot, cases, token: scripts?.token ?? null },
     on: machines.length > 1 || devices.diskBus !== 'virtio' ? ` with its ${describeDevices(devices)}` : ''
   }

@@ -1,3 +1,4 @@
+import { KERNEL_STAMP } from './console.ts'
 import type { Facts, FailedUnit } from './facts.ts'
 
 /** Why a machine did not come up or did not stay up. */
@@ -341,12 +342,27 @@ export const CAUSES: readonly Cause[] = [
   }
 ]
 
-/** The line that a getty ends with when somebody may log in: `host login:`, with kernel messages possibly behind it. */
-const LOGIN_PROMPT = /^(?!last )[\w.()-]+ login:(?:\s|$)|^login:\s*$/i
+/** What a getty ends with when somebody may log in: `host login:`, or without a host. */
+const LOGIN_PROMPT = /^(?!last )([\w.()-]+) login:(?: +(.*))?$|^login: *$/i
 
-/** @param pattern of the user's; null for a login prompt */
-export const isSuccess = (line: string, pattern: RegExp | null): boolean =>
-  pattern === null ? LOGIN_PROMPT.test(line) : pattern.test(line)
+/** What is to be seen on the console of a machine that is up. */
+export type Sign = Readonly<{
+  /** Of the user's; null for a login prompt. */
+  pattern: RegExp | null
+  /** Name that the machine has been given; null if nothing is known. */
+  hostname: string | null
+}>
+
+export function isSuccess(line: string, { pattern, hostname }: Sign): boolean {
+  if (pattern !== null) return pattern.test(line)
+  const match = LOGIN_PROMPT.exec(line)
+  if (match === null) return false
+  const [, host = '', rest = ''] = match
+  // Kernel and programs write behind the prompt, into its line. Behind a name that is not the machine's, what follows makes it a
+  // program's own line, such as `INFO login: rejected`. agetty(8) prints a name up to its first dot.
+  const isOurs = hostname !== null && [hostname, hostname.split('.')[0]].includes(host)
+  return isOurs || rest.trim() === '' || rest.search(KERNEL_STAMP) === 0
+}
 
 /** The cause that a console line decides, or null. Half a line may be half a reason: only prompts decide there. */
 export function causeOf(line: string, facts: Facts, isFinished: boolean): Cause | null {

@@ -35,6 +35,8 @@ export type Start = Readonly<{
   /** What else tells it from other starts, behind the lead; may be empty. */
   on: string
   boot: BootInputs
+  /** Name that the machine has been given. */
+  hostname: string
   devices: Devices
   pace: Pace
   workDir: string
@@ -102,7 +104,7 @@ export async function withMachine<T>(
   const guest = token === null ? null : new Guest(`/proc/self/fd/${folder}/${sockets.guest}`, token)
   void qemu.ended.then(() => monitor.close())
   const judge = new Judge({
-    successPattern: boot.successPattern,
+    sign: { pattern: boot.successPattern, hostname: start.hostname },
     timeout: { seconds: pace.timeout, within: describeTimeout(boot, pace) }
   })
   const court = new Court({ qemu, monitor, log, accelerator, secondsSince })
@@ -125,7 +127,7 @@ export async function withMachine<T>(
     const { at: seconds, line: evidence } = verdict
     note(start.name, seconds, null)
     // A console whose machine is up already: only failures are seen.
-    const later = new Judge({ successPattern: /(?!)/, timeout: null, isUp: true })
+    const later = new Judge({ sign: { pattern: /(?!)/, hostname: null }, timeout: null, isUp: true })
     const downfall = court
       .hear(later)
       .then(end => (end instanceof Error || end.outcome === 'success' ? unexpected(end) : end.reason))

@@ -1,4 +1,4 @@
-import { causeOf, EVENTS, isSuccess, type Reason, reasonOf } from './causes.ts'
+import { causeOf, EVENTS, isSuccess, type Reason, reasonOf, type Sign } from './causes.ts'
 import { ConsoleLines, Strands } from './console.ts'
 import { type Facts, NO_FACTS, readFacts } from './facts.ts'
 import { type Phase, PhaseClock } from './phases.ts'
@@ -26,8 +26,7 @@ export type MachineEvent = Readonly<
 >
 
 export type JudgeOptions = Readonly<{
-  /** Line that shows success; null for a login prompt. */
-  successPattern: RegExp | null
+  sign: Sign
   /** When time is over; null for never. */
   timeout: Readonly<{ seconds: number; within: string }> | null
   /** Whether the machine was up already when this one began to listen: there is no success to come, and no reset is innocent. */
@@ -124,20 +123,20 @@ export class Judge {
     if (this.#verdict !== null) return
     const due = this.due
     if (due === null || at < due) return
-    const { timeout, successPattern } = this.options
+    const { timeout, sign } = this.options
     if (this.#pending !== null) {
       this.#verdict = { at: this.#pending.at, outcome: 'failure', reason: this.#pending.reason() }
     } else if (timeout !== null && due === timeout.seconds) {
       const reason = timeoutReason({
-        sign: this.#sign,
+        sign: this.#wanted,
         within: timeout.within,
         phase: this.#clock.current,
         facts: this.#facts,
         lastLine: this.partial.trim() === '' ? this.#lastLine : this.partial
       })
       this.#verdict = { at: due, outcome: 'failure', reason }
-    } else if (successPattern === null) {
-      this.#verdict = { at: due, outcome: 'failure', reason: gettyMissing(this.#sign, this.#facts) }
+    } else if (sign.pattern === null) {
+      this.#verdict = { at: due, outcome: 'failure', reason: gettyMissing(this.#wanted, this.#facts) }
     }
   }
 
@@ -145,10 +144,10 @@ export class Judge {
   get due(): number | null {
     if (this.#verdict !== null) return null
     if (this.#pending !== null) return this.#pending.due
-    const { timeout, successPattern } = this.options
+    const { timeout, sign } = this.options
     const dues = [
       ...(timeout === null ? [] : [timeout.seconds]),
-      ...(this.#upSince === null || successPattern !== null
+      ...(this.#upSince === null || sign.pattern !== null
         ? []
         : [Math.max(this.#upSince, this.#lastSound) + GETTY_GRACE])
     ]
@@ -185,9 +184,9 @@ export class Judge {
     return this.#facts.failedUnits.map(({ name }) => name)
   }
 
-  get #sign(): string {
-    const { successPattern } = this.options
-    return successPattern === null ? 'login prompt' : `line that matches ${successPattern}`
+  get #wanted(): string {
+    const { pattern } = this.options.sign
+    return pattern === null ? 'login prompt' : `line that matches ${pattern}`
   }
 
   /** @param piece that holds one end of a line at most, at its own end */
@@ -236,7 +235,7 @@ export class Judge {
   /** Says what follows from a line. */
   #weigh(line: string, isFinished: boolean, at: number): void {
     if (this.#verdict !== null || this.#isTold || line.trim() === '') return
-    if (this.#pending === null && isSuccess(line, this.options.successPattern)) {
+    if (this.#pending === null && isSuccess(line, this.options.sign)) {
       this.#verdict = { at, outcome: 'success', line }
       this.#isTold = true
       return
