@@ -3643,21 +3643,28 @@ var NO_INIT = [
   /can't execute '.*init'/i,
   /No init found\. Try passing init=/
 ];
-function describeRoot({ root, unmounted, disks, filesystemTrouble }) {
+var isTalkative = ({ commandLine }) => commandLine !== null;
+function describeRoot(facts) {
+  const { root, unmounted, disks, filesystemTrouble } = facts;
   const tried = [
     ...root === null ? [] : [`was asked for ${root.slice(0, 200)}`],
     ...unmounted === null || unmounted === root ? [] : [`tried ${unmounted}`]
   ].join(" and ");
-  const found = `kernel found ${disks.length === 0 ? "no disk" : disks.slice(0, 12).join(", ")}.`;
-  const said = unmounted === null || filesystemTrouble === null ? "" : ` It says "${filesystemTrouble}".`;
-  return (tried === "" ? ` The ${found}` : ` It ${tried}; the ${found}`) + said;
+  const found = disks.length > 0 ? disks.slice(0, 12).join(", ") : isTalkative(facts) ? "no disk" : null;
+  const parts = [
+    ...tried === "" ? [] : [`it ${tried}`],
+    ...found === null ? [] : [`the kernel found ${found}`],
+    ...unmounted === null || filesystemTrouble === null ? [] : [`it says "${filesystemTrouble}"`]
+  ].join("; ");
+  return parts === "" ? "" : ` ${parts.charAt(0).toUpperCase()}${parts.slice(1)}.`;
 }
-function adviseRoot({ disks, unmounted }) {
-  if (disks.length === 0)
-    return "The kernel or the initrd lacks a driver for the machine's disk (Debian's cloud kernel has virtio and NVMe but no SATA): choose another disk-bus, or set kernel: generic, or have the initrd include the driver.";
-  if (unmounted !== null)
+var NO_DRIVER = "The kernel or the initrd lacks a driver for the machine's disk (Debian's cloud kernel has virtio and NVMe but no SATA): choose another disk-bus, or set kernel: generic, or have the initrd include the driver.";
+var WRONG_ROOT = "The disk is there, and root= or rootfstype= does not fit it: leave both out of kernel-args, and the root filesystem out of what the image changes about its initrd.";
+function adviseRoot(facts) {
+  if (facts.unmounted !== null)
     return "The device is there, but not with a filesystem that this kernel mounts: leave rootfstype= out of kernel-args, and filesystem at ext4, or install a newer kernel in the Dockerfile.";
-  return "The disk is there, and root= or rootfstype= does not fit it: leave both out of kernel-args, and the root filesystem out of what the image changes about its initrd.";
+  if (facts.disks.length > 0) return WRONG_ROOT;
+  return isTalkative(facts) ? NO_DRIVER : `Take quiet out of kernel-args to see which: ${NO_DRIVER} Or: ${WRONG_ROOT}`;
 }
 var list = (units) => units.slice(0, 5).map(({ name, how }) => `${name} (${how})`).join(", ");
 var culprits = ({ failedUnits }) => failedUnits.filter(({ name, how }) => how !== "needs another" || /\.mount$|^\//.test(name));

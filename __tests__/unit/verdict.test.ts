@@ -142,9 +142,14 @@ describe('what a reason tells of the machine', () => {
   })
 
   test('no disk at all', () => {
-    const { summary, advice } = reasonOf(judge(['ALERT!  UUID=1-2 does not exist.  Dropping to a shell!']))
-    expect(summary).toMatch(/ It was asked for UUID=1-2; the kernel found no disk\.$/)
-    expect(advice).toContain('disk-bus')
+    const alert = 'ALERT!  UUID=1-2 does not exist.  Dropping to a shell!'
+    const told = reasonOf(judge(['[    0.000000] Command line: root=UUID=1-2', alert]))
+    expect(told.summary).toMatch(/ It was asked for UUID=1-2; the kernel found no disk\.$/)
+    expect(told.advice).toMatch(/^The kernel or the initrd lacks a driver .* disk-bus/)
+    // A quiet kernel does not say what it found.
+    const quiet = reasonOf(judge([alert]))
+    expect(quiet.summary).toMatch(/ It was asked for UUID=1-2\.$/)
+    expect(quiet.advice).toMatch(/^Take quiet out of kernel-args .* disk-bus.* root= /)
   })
 
   test('how init ended, and what it lacked', () => {
