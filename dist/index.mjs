@@ -2995,6 +2995,19 @@ function planScripts(boot) {
   return { token, all, failedUnits, persistence };
 }
 var LEAST_FOR_EXPECTATIONS = 15e3;
+var STEADY = 2e3;
+async function checkSteadiness({ up }) {
+  let timer;
+  const steady = new Promise((resolve2) => {
+    timer = setTimeout(() => resolve2(null), STEADY);
+  });
+  const end = await Promise.race([steady, up.downfall]);
+  clearTimeout(timer);
+  if (end instanceof Error) throw end;
+  if (end === null) return;
+  up.note("stays up", STEADY / 1e3, end.summary);
+  throw up.failure(end);
+}
 function checkBudget({ up, boot }) {
   const { maxSeconds } = boot;
   if (maxSeconds === null) return;
@@ -4654,6 +4667,7 @@ async function attempt(host, undo, trial) {
     const result = await withMachine(host, undo, start2, async (up) => {
       const examination = { up, boot, pace, scripts };
       checkBudget(examination);
+      await checkSteadiness(examination);
       const answers = await checkExpectations(examination);
       const scripted = await runScripts(examination);
       const units = await checkFailedUnits(examination);

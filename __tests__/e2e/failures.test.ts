@@ -196,6 +196,16 @@ describe('an image that does not boot is named and not published', () => {
     )
   })
 
+  test('a machine that powers itself off as soon as it is up', async () => {
+    const checkout = bench.alpineWith(
+      "RUN printf '%s\\n' '#!/bin/sh' 'printf \"falls login: \"; sleep 1; exec poweroff -f' > /bin/falls && chmod +x /bin/falls",
+      "RUN sed -i 's|^ttyS0.*|ttyS0::respawn:/bin/falls|' /etc/inittab"
+    )
+    expect(await failBoot('falls', 'shutdown', checkout)).toMatch(
+      /^The image boots, but a check failed: The machine powered itself off although it was up\. /
+    )
+  })
+
   test('a machine that resets itself again and again', async () => {
     const checkout = bench.alpineWith(`${NO_GETTY} && echo '::once:/sbin/reboot -f' >> /etc/inittab`)
     expect(await failBoot('resets', 'reboot-loop', checkout)).toMatch(

@@ -133,6 +133,18 @@ describe.each(RECIPES.map(recipe => [recipe.name, recipe] as const))('%s', (_, r
     })
   }
 
+  if (recipe.expected === 'success') {
+    test('what comes after it was up is no failure', () => {
+      const { verdict } = play(judgeFor(recording, recipe), moments)
+      const later = new Judge({ sign: { pattern: /(?!)/, hostname: null }, timeout: null, isUp: true })
+      for (const [at, kind, what] of moments.filter(([at]) => at > verdict.at)) {
+        if (kind === 'console') later.hear(bytesOf(what), at)
+        later.tick(at + 2)
+      }
+      expect(later.verdict).toBeNull()
+    })
+  }
+
   test('in one chunk', () => {
     expectRight(play(judgeFor(recording, recipe), inOneChunk(moments)).verdict)
   })

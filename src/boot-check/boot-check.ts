@@ -11,6 +11,7 @@ import {
   checkBudget,
   checkExpectations,
   checkFailedUnits,
+  checkSteadiness,
   planScripts,
   readAgain,
   runScripts,
@@ -163,6 +164,7 @@ async function attempt(host: Host, undo: Undo, trial: Trial): Promise<BootResult
     const result = await withMachine(host, undo, start, async up => {
       const examination = { up, boot, pace, scripts }
       checkBudget(examination)
+      await checkSteadiness(examination)
       const answers = await checkExpectations(examination)
       const scripted = await runScripts(examination)
       const units = await checkFailedUnits(examination)

@@ -41,6 +41,23 @@ export type Examination = Readonly<{ up: Up; boot: BootInputs; pace: Pace; scrip
 /** Milliseconds that what is expected of the machine has at least, however long the boot took of boot-timeout. */
 const LEAST_FOR_EXPECTATIONS = 15_000
 
+/** Milliseconds that a machine has to stay up at least, with nothing asked of it: one that falls at once was not up. */
+const STEADY = 2000
+
+/** @throws BootFailure if the machine goes down as soon as it is up */
+export async function checkSteadiness({ up }: Examination): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const steady = new Promise<null>(resolve => {
+    timer = setTimeout(() => resolve(null), STEADY)
+  })
+  const end = await Promise.race([steady, up.downfall])
+  clearTimeout(timer)
+  if (end instanceof Error) throw end
+  if (end === null) return
+  up.note('stays up', STEADY / 1000, end.summary)
+  throw up.failure(end)
+}
+
 /** @throws BootFailure if the machine took longer to come up than the user allows */
 export function checkBudget({ up, boot }: Examination): void {
   const { maxSeconds } = boot
