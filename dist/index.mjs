@@ -2996,10 +2996,10 @@ function planScripts(boot) {
 }
 var LEAST_FOR_EXPECTATIONS = 15e3;
 var STEADY = 2e3;
-async function checkSteadiness({ up }) {
+async function checkSteadiness({ up }, since) {
   let timer;
   const steady = new Promise((resolve2) => {
-    timer = setTimeout(() => resolve2(null), STEADY);
+    timer = setTimeout(() => resolve2(null), since + STEADY - performance.now());
   });
   const end = await Promise.race([steady, up.downfall]);
   clearTimeout(timer);
@@ -4665,12 +4665,13 @@ async function attempt(host, undo, trial) {
   };
   try {
     const result = await withMachine(host, undo, start2, async (up) => {
+      const since = performance.now();
       const examination = { up, boot, pace, scripts };
       checkBudget(examination);
-      await checkSteadiness(examination);
       const answers = await checkExpectations(examination);
       const scripted = await runScripts(examination);
       const units = await checkFailedUnits(examination);
+      await checkSteadiness(examination, since);
       if (persists) await writeAndShutDown(examination);
       const { seconds, evidence, phases } = up;
       const failedUnits = [.../* @__PURE__ */ new Set([...up.failedUnits, ...units.failedUnits])];

@@ -198,7 +198,7 @@ describe('an image that does not boot is named and not published', () => {
 
   test('a machine that powers itself off as soon as it is up', async () => {
     const checkout = bench.alpineWith(
-      "RUN printf '%s\\n' '#!/bin/sh' 'printf \"falls login: \"; sleep 1; exec poweroff -f' > /bin/falls && chmod +x /bin/falls",
+      "RUN printf '%s\\n' '#!/bin/sh' 'printf \"falls login: \"; sleep 0.2; exec poweroff -f' > /bin/falls && chmod +x /bin/falls",
       "RUN sed -i 's|^ttyS0.*|ttyS0::respawn:/bin/falls|' /etc/inittab"
     )
     expect(await failBoot('falls', 'shutdown', checkout)).toMatch(

@@ -162,12 +162,13 @@ async function attempt(host: Host, undo: Undo, trial: Trial): Promise<BootResult
   }
   try {
     const result = await withMachine(host, undo, start, async up => {
+      const since = performance.now()
       const examination = { up, boot, pace, scripts }
       checkBudget(examination)
-      await checkSteadiness(examination)
       const answers = await checkExpectations(examination)
       const scripted = await runScripts(examination)
       const units = await checkFailedUnits(examination)
+      await checkSteadiness(examination, since)
       if (persists) await writeAndShutDown(examination)
       const { seconds, evidence, phases } = up
       const failedUnits = [...new Set([...up.failedUnits, ...units.failedUnits])]

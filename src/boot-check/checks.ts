@@ -44,11 +44,14 @@ const LEAST_FOR_EXPECTATIONS = 15_000
 /** Milliseconds that a machine has to stay up at least, with nothing asked of it: one that falls at once was not up. */
 const STEADY = 2000
 
-/** @throws BootFailure if the machine goes down as soon as it is up */
-export async function checkSteadiness({ up }: Examination): Promise<void> {
+/**
+ * @param since when it was up, by the clock of performance.now()
+ * @throws BootFailure if the machine goes down as soon as it is up
+ */
+export async function checkSteadiness({ up }: Examination, since: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const steady = new Promise<null>(resolve => {
-    timer = setTimeout(() => resolve(null), STEADY)
+    timer = setTimeout(() => resolve(null), since + STEADY - performance.now())
   })
   const end = await Promise.race([steady, up.downfall])
   clearTimeout(timer)
