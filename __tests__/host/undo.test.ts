@@ -189,12 +189,15 @@ test('a container that the engine makes after its client was killed is removed',
 test('a process that is dead but not reaped has abandoned its run', async () => {
   const undo = Undo.begin(host)
   const path = join(folder, 'state', 'docker-to-disk', `${undo.runId}.json`)
-  // The shell becomes a program that never waits for its child.
-  const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  // The shell becomes a program that never waits for its child, long before that ends: a shell would.
+  const parent = spawn('sh', ['-c', 'sleep 1 & echo $!; exec sleep 60'], {
+    stdio: ['ignore', 'pipe', 'ignore']
+  })
   const [chunk] = (await once(parent.stdout, 'data')) as [Buffer]
-  await delay(200)
   const pid = Number(chunk.toString())
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').pop()?.split(' ') ?? []
+  const look = (): string[] => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').pop()?.split(' ') ?? []
+  for (const end = Date.now() + 10_000; look()[0] !== 'Z' && Date.now() < end; ) await delay(50)
+  const stat = look()
   expect(stat[0]).toBe('Z')
   const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
   const journal = JSON.parse(readFileSync(path, 'utf8'))
