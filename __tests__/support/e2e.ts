@@ -43,10 +43,16 @@ export class Bench {
     return run
   }
 
-  /** Runs and expects success; the log's end tells why if not. */
+  /** Runs and expects success; its errors and the log's end tell why if not. */
   async succeed(options: RunOptions): Promise<RunResult> {
     const run = await this.run(options)
-    if (run.exitCode !== 0) throw new Error(`The run failed:\n${run.log.slice(-4000)}`)
+    if (run.exitCode !== 0) {
+      const errors = run.annotations.filter(({ level }) => level === 'error')
+      const reasons = errors.map(({ title, message }) => `${title}: ${message}`).join('\n')
+      throw new Error(
+        `The run failed with exit code ${run.exitCode}: ${reasons}\nIts log ends with:\n${run.log.slice(-4000)}`
+      )
+    }
     return run
   }
 
