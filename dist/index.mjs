@@ -4444,12 +4444,12 @@ async function withMachine(host, undo, start2, work) {
     sign: { pattern: boot.successPattern, hostname: start2.hostname },
     timeout: { seconds: pace.timeout, within: describeTimeout(boot, pace) }
   });
-  const court = new Court({ qemu, monitor, log, accelerator, secondsSince });
+  const watch = new MachineWatch({ qemu, monitor, log, accelerator, secondsSince });
   const note = (check, seconds, failure, output = "") => void cases.push({ name: check, machine: describeDevices(devices), seconds, failure, output });
   const consoleOf = ({ quotation: lines }) => ({ what: "The console", lines });
   let verdict = null;
   try {
-    verdict = await court.hear(judge);
+    verdict = await watch.follow(judge);
     if (host.cancelled.aborted) throw host.cancelled.reason;
     if (judge.partial.trim() !== "") log.line(judge.partial);
     if (verdict instanceof Error) throw verdict;
@@ -4463,10 +4463,10 @@ async function withMachine(host, undo, start2, work) {
     const { at: seconds, line: evidence } = verdict;
     note(start2.name, seconds, null);
     const later = new Judge({ sign: { pattern: /(?!)/, hostname: null }, timeout: null, isUp: true });
-    const downfall = court.hear(later).then((end) => end instanceof Error || end.outcome === "success" ? unexpected(end) : end.reason);
+    const downfall = watch.follow(later).then((end) => end instanceof Error || end.outcome === "success" ? unexpected(end) : end.reason);
     return await work({
       ...{ monitor, seconds, evidence, phases, failedUnits, guest, note, downfall },
-      expectShutdown: () => court.expectShutdown(),
+      expectShutdown: () => watch.expectShutdown(),
       failure: (reason, quotation) => {
         const told = later.quotation.length > 0 ? later : judge;
         const progress = { accelerator, seconds: secondsSince(), phases };
@@ -4477,7 +4477,7 @@ async function withMachine(host, undo, start2, work) {
   } catch (error2) {
     throw host.cancelled.aborted ? host.cancelled.reason : error2;
   } finally {
-    court.close();
+    watch.close();
     if (!host.cancelled.aborted && !(verdict instanceof KvmFailure))
       await takeScreenshot(monitor, start2.screenshot);
     await qemu.end(2e3);
@@ -4494,7 +4494,7 @@ function describeTimeout(boot, pace) {
   const doubled = pace.timeout === boot.timeout ? "" : `, doubled from ${boot.timeout} without KVM`;
   return `boot-timeout (${pace.timeout} seconds${doubled})`;
 }
-var Court = class {
+var MachineWatch = class {
   constructor(sources) {
     this.sources = sources;
     const { qemu, monitor, log, accelerator, secondsSince } = sources;
@@ -4520,7 +4520,7 @@ var Court = class {
     void qemu.ended.then((end) => {
       if (accelerator === "kvm" && !(this.#judge?.spoke ?? false))
         this.#decide(new KvmFailure(firstLine(this.#stderr) || "QEMU ended at once"));
-      this.#notice({ kind: "ended", reason: describeEnd2(end, this.#stderr) });
+      this.#notice({ kind: "ended", reason: endReason(end, this.#stderr) });
     });
   }
   sources;
@@ -4531,7 +4531,7 @@ var Court = class {
   #stderr = "";
   #shutDown = null;
   /** Resolves to the judge's verdict, or to what failed on the host's side. */
-  hear(judge) {
+  follow(judge) {
     this.#judge = judge;
     return new Promise((resolve2) => {
       this.#decide = resolve2;
@@ -4579,7 +4579,7 @@ function readEvent(name, data) {
   return name === "SHUTDOWN" ? { kind: "shutdown" } : null;
 }
 var firstLine = (text) => text.trim().split("\n")[0] ?? "";
-function describeEnd2({ exitCode, signal }, stderr) {
+function endReason({ exitCode, signal }, stderr) {
   const words = stderr.trim().split("\n").slice(-3).map(inert).join(" ");
   return {
     id: "qemu-ended",
@@ -5427,7 +5427,7 @@ var Host = class {
     ]) {
       if (how.exitCode !== 0) {
         const result = { exitCode: how.exitCode, stdout: "", stderr: words.text };
-        throw new CommandError(end.argv, result, describeEnd3(how));
+        throw new CommandError(end.argv, result, describeEnd2(how));
       }
     }
   }
@@ -5467,7 +5467,7 @@ var Host = class {
       throw new CommandError(shown, result, `did not end within ${Math.round((timeout ?? 0) / 1e3)} seconds`);
     }
     if (ended.error) throw new ActionError(`${shown[0]} could not be started: ${ended.error.message}`);
-    if (ended.exitCode !== 0 && !allowFailure) throw new CommandError(shown, result, describeEnd3(ended));
+    if (ended.exitCode !== 0 && !allowFailure) throw new CommandError(shown, result, describeEnd2(ended));
     return result;
   }
   #spawn(argv, options, evenIfCancelled = false) {
@@ -5483,7 +5483,7 @@ var Host = class {
     return running;
   }
 };
-var describeEnd3 = (end) => end.signal ? `was ended by ${end.signal}` : `failed with exit code ${end.exitCode}`;
+var describeEnd2 = (end) => end.signal ? `was ended by ${end.signal}` : `failed with exit code ${end.exitCode}`;
 var RunningChild = class {
   pid;
   stdin;

@@ -107,13 +107,13 @@ export async function withMachine<T>(
     sign: { pattern: boot.successPattern, hostname: start.hostname },
     timeout: { seconds: pace.timeout, within: describeTimeout(boot, pace) }
   })
-  const court = new Court({ qemu, monitor, log, accelerator, secondsSince })
+  const watch = new MachineWatch({ qemu, monitor, log, accelerator, secondsSince })
   const note: Up['note'] = (check, seconds, failure, output = '') =>
     void cases.push({ name: check, machine: describeDevices(devices), seconds, failure, output })
   const consoleOf = ({ quotation: lines }: Judge): Quotation => ({ what: 'The console', lines })
   let verdict: Verdict | Error | null = null
   try {
-    verdict = await court.hear(judge)
+    verdict = await watch.follow(judge)
     if (host.cancelled.aborted) throw host.cancelled.reason
     if (judge.partial.trim() !== '') log.line(judge.partial)
     if (verdict instanceof Error) throw verdict
@@ -128,12 +128,12 @@ export async function withMachine<T>(
     note(start.name, seconds, null)
     // A console whose machine is up already: only failures are seen.
     const later = new Judge({ sign: { pattern: /(?!)/, hostname: null }, timeout: null, isUp: true })
-    const downfall = court
-      .hear(later)
+    const downfall = watch
+      .follow(later)
       .then(end => (end instanceof Error || end.outcome === 'success' ? unexpected(end) : end.reason))
     return await work({
       ...{ monitor, seconds, evidence, phases, failedUnits, guest, note, downfall },
-      expectShutdown: () => court.expectShutdown(),
+      expectShutdown: () => watch.expectShutdown(),
       failure: (reason, quotation) => {
         const told = later.quotation.length > 0 ? later : judge
         const progress = { accelerator, seconds: secondsSince(), phases }
@@ -144,7 +144,7 @@ export async function withMachine<T>(
   } catch (error) {
     throw host.cancelled.aborted ? host.cancelled.reason : error
   } finally {
-    court.close()
+    watch.close()
     // Where KVM failed, the machine is started anew, and there is nothing to be seen of this one.
     if (!host.cancelled.aborted && !(verdict instanceof KvmFailure))
       await takeScreenshot(monitor, start.screenshot)
@@ -174,8 +174,8 @@ type Sources = Readonly<{
   secondsSince: () => number
 }>
 
-/** Brings all that happens to a machine before one judge after the other, and keeps the time for them. */
-class Court {
+/** Tells one judge after the other of all that happens to a machine, and keeps the time for them. */
+class MachineWatch {
   #judge: Judge | null = null
   #decide: (end: Verdict | Error) => void = () => {}
   #timer: NodeJS.Timeout | undefined
@@ -207,12 +207,12 @@ class Court {
     void qemu.ended.then(end => {
       if (accelerator === 'kvm' && !(this.#judge?.spoke ?? false))
         this.#decide(new KvmFailure(firstLine(this.#stderr) || 'QEMU ended at once'))
-      this.#notice({ kind: 'ended', reason: describeEnd(end, this.#stderr) })
+      this.#notice({ kind: 'ended', reason: endReason(end, this.#stderr) })
     })
   }
 
   /** Resolves to the judge's verdict, or to what failed on the host's side. */
-  hear(judge: Judge): Promise<Verdict | Error> {
+  follow(judge: Judge): Promise<Verdict | Error> {
     this.#judge = judge
     return new Promise(resolve => {
       this.#decide = resolve
@@ -269,7 +269,7 @@ export function readEvent(name: string, data: Readonly<Record<string, unknown>>)
 
 const firstLine = (text: string): string => text.trim().split('\n')[0] ?? ''
 
-function describeEnd({ exitCode, signal }: Awaited<Running['ended']>, stderr: string): Reason {
+function endReason({ exitCode, signal }: Awaited<Running['ended']>, stderr: string): Reason {
   const words = stderr.trim().split('\n').slice(-3).map(inert).join(' ')
   return {
     id: 'qemu-ended',
