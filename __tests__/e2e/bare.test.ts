@@ -21,7 +21,7 @@ test.each<[BaseImage, string, string, Record<string, string>]>([
       distribution,
       'kernel-version': expect.stringMatching(/^\d+\.\d+\.\d+.*-cloud-amd64$/)
     })
-    expect(run.rawLog).toMatch(/^guest │ disks login: ?$/m)
+    expect(run.rawLog).toMatch(/^The image boots: disks login: ?.* after \d+\.\d s under /m)
     // The plan: what was found, what is added and why.
     const plan = run.log.split('\n').filter(line => /^(Kernel|Init|DHCP client|To be added)/.test(line))
     expect(plan.slice(0, 6)).toEqual([

@@ -24,7 +24,21 @@ export type BootOptions = Readonly<{
 }>
 
 /**
- * Boots an image as its user would, in a QEMU of the test's own, and gives its console up to the first match.
+ * A console with each of the kernel's messages in a line of its own: a message goes into whatever line a program was writing on the
+ * serial port, a prompt too, and now and then does so in any boot.
+ */
+export function untangle(console: string): string {
+  const cut = /^(?!\[ {0,6}\d+\.\d{6}\] )([^\r\n]+?)(\[ {0,6}\d+\.\d{6}\] [^\n]*\n)/gm
+  let text = console
+  for (let last = ''; text !== last; ) {
+    last = text
+    text = last.replace(cut, '$2$1')
+  }
+  return text
+}
+
+/**
+ * Boots an image as its user would, in a QEMU of the test's own, and gives its console up to the first match, {@link untangle}d.
  * @throws Error with the console if nothing matches in time, or `whileUp` fails
  */
 export async function bootImage(
@@ -68,7 +82,7 @@ export async function bootImage(
       )
       const see = (chunk: Buffer): void => {
         console += chunk.toString('latin1')
-        if (until.test(console)) {
+        if (until.test(untangle(console))) {
           clearTimeout(timer)
           resolve()
         }
@@ -80,12 +94,12 @@ export async function bootImage(
         fail('QEMU ended')
       })
     })
-    await whileUp?.(port, () => console).catch(error => {
+    await whileUp?.(port, () => untangle(console)).catch(error => {
       throw new Error(
         `${error instanceof Error ? error.message : error}\nThe console:\n${console.slice(-3000)}`
       )
     })
-    return console
+    return untangle(console)
   } finally {
     qemu.kill('SIGKILL')
     await ended
