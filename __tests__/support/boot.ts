@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { KERNEL_STAMP } from '../../src/boot-check/console.ts'
 
 const DRIVES = {
   virtio: (drive: string) => ['-drive', `${drive},if=virtio`],
@@ -28,11 +29,12 @@ export type BootOptions = Readonly<{
  * serial port, a prompt too, and now and then does so in any boot.
  */
 export function untangle(console: string): string {
-  const cut = /^(?!\[ {0,6}\d+\.\d{6}\] )([^\r\n]+?)(\[ {0,6}\d+\.\d{6}\] [^\n]*\n)/gm
+  const stamp = KERNEL_STAMP.source
+  const cut = new RegExp(`^(?!${stamp})([^\\r\\n]+?)(${stamp}[^\\n]*\\n)`, 'gm')
   let text = console
   for (let last = ''; text !== last; ) {
     last = text
-    text = last.replace(cut, '$2$1')
+    text = last.replace(cut, (_, _0, line, message) => message + line)
   }
   return text
 }
