@@ -4,12 +4,14 @@ import {
 } from "./chunk-3AIKWOAU.mjs";
 import {
   ActionError,
+  INTERRUPTED,
   MIB,
   compareVersions,
   formatBytes,
   formatSeconds,
   inert,
   inertText,
+  interruptible,
   markdownCell,
   markdownTable,
   messageOf,
@@ -18,7 +20,7 @@ import {
   saysNoSpace,
   stripTerminal,
   within
-} from "./chunk-ZONZKUCU.mjs";
+} from "./chunk-N2Z4C5XP.mjs";
 import {
   ExitCode,
   __toESM,
@@ -4444,7 +4446,8 @@ async function withMachine(host, undo, start2, work) {
     sign: { pattern: boot.successPattern, hostname: start2.hostname },
     timeout: { seconds: pace.timeout, within: describeTimeout(boot, pace) }
   });
-  const watch = new MachineWatch({ qemu, monitor, log, accelerator, secondsSince });
+  const { successPattern: pattern } = boot;
+  const watch = new MachineWatch({ qemu, monitor, log, accelerator, pattern, secondsSince });
   const note = (check, seconds, failure, output = "") => void cases.push({ name: check, machine: describeDevices(devices), seconds, failure, output });
   const consoleOf = ({ quotation: lines }) => ({ what: "The console", lines });
   let verdict = null;
@@ -4494,13 +4497,18 @@ function describeTimeout(boot, pace) {
   const doubled = pace.timeout === boot.timeout ? "" : `, doubled from ${boot.timeout} without KVM`;
   return `boot-timeout (${pace.timeout} seconds${doubled})`;
 }
+var PATTERN_LIMIT = 5e3;
+var endlessPattern = ({ source }) => new ActionError(
+  `Input boot-success-pattern is ${JSON.stringify(source)}, but it is not done with a line of the console after ${PATTERN_LIMIT / 1e3} seconds. Write it without a repetition inside of a repetition, such as a+b instead of (a+)+b.`,
+  "Wrong input"
+);
 var MachineWatch = class {
   constructor(sources) {
     this.sources = sources;
-    const { qemu, monitor, log, accelerator, secondsSince } = sources;
+    const { qemu, monitor, log, accelerator } = sources;
     qemu.stdout?.on("data", (chunk2) => {
       log.write(chunk2);
-      for (const line of this.#judge?.hear(chunk2, secondsSince()) ?? []) log.line(line);
+      for (const line of this.#hear(chunk2)) log.line(line);
       this.#look();
     });
     log.onError((error2) => this.#decide(error2));
@@ -4549,6 +4557,22 @@ var MachineWatch = class {
     this.sources.monitor.onEvent = () => {
     };
     this.#judge = null;
+  }
+  /** @returns the lines that the chunk completes */
+  #hear(chunk2) {
+    const { pattern, secondsSince } = this.sources;
+    const judge = this.#judge;
+    if (judge === null) return [];
+    const hear = () => judge.hear(chunk2, secondsSince());
+    if (pattern === null) return hear();
+    try {
+      return interruptible(PATTERN_LIMIT, hear);
+    } catch (error2) {
+      if (error2.code !== INTERRUPTED) throw error2;
+      this.#judge = null;
+      this.#decide(endlessPattern(pattern));
+      return [];
+    }
   }
   #notice(event) {
     this.#judge?.notice(event, this.sources.secondsSince());
@@ -8782,7 +8806,7 @@ async function publishEvidence({ uploadArtifact, retentionDays }, evidence, canc
   for (const [output, path] of Object.entries(evidence)) setOutput(output, path);
   if (!uploadArtifact) return;
   try {
-    const { uploadFiles } = await import("./publish-HTMWJIKY.mjs");
+    const { uploadFiles } = await import("./publish-2T25TTJV.mjs");
     await uploadFiles(artifactsOf(evidence), retentionDays, /* @__PURE__ */ new Map(), cancelled);
   } catch (error2) {
     warning(inert(messageOf(error2)), { title: "Console log not uploaded" });
@@ -8850,7 +8874,7 @@ async function publish(run, made) {
     settle(draft, path);
   }
   async function upload(paths) {
-    const { uploadFiles } = await import("./publish-HTMWJIKY.mjs");
+    const { uploadFiles } = await import("./publish-2T25TTJV.mjs");
     return uploadFiles(
       paths,
       inputs.retentionDays,

@@ -214,6 +214,22 @@ describe('an image that does not boot is named and not published', () => {
   })
 })
 
+test('a success pattern that does not come to an end is stopped', async () => {
+  const words = `boot ${'a'.repeat(60)}!`
+  const { title, message, run } = await bench.fail({
+    checkout: bench.alpineWith(
+      `${NO_GETTY} && echo '::once:/bin/sh -c "echo ${words} > /dev/ttyS0"' >> /etc/inittab`
+    ),
+    inputs: { 'boot-success-pattern': 'boot (a+)+b', 'upload-artifact': 'false', name: 'endless' }
+  })
+  expect(title).toBe('Wrong input')
+  expect(message).toBe(
+    'Input boot-success-pattern is "boot (a+)+b", but it is not done with a line of the console after 5 seconds. ' +
+      'Write it without a repetition inside of a repetition, such as a+b instead of (a+)+b.'
+  )
+  expect(run.outputs.image).toBeUndefined()
+})
+
 test('a success pattern replaces the login prompt', async () => {
   const checkout = bench.alpineWith(
     `${NO_GETTY} && echo '::once:/bin/sh -c "echo APP READY on 8080 > /dev/ttyS0"' >> /etc/inittab`

@@ -1,5 +1,7 @@
 import { closeSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { INTERRUPTED, interruptible } from '../deadline.ts'
+import { ActionError } from '../errors.ts'
 import type { Host, Running } from '../host.ts'
 import type { BootInputs } from '../inputs.ts'
 import { inert } from '../text.ts'
@@ -107,7 +109,8 @@ export async function withMachine<T>(
     sign: { pattern: boot.successPattern, hostname: start.hostname },
     timeout: { seconds: pace.timeout, within: describeTimeout(boot, pace) }
   })
-  const watch = new MachineWatch({ qemu, monitor, log, accelerator, secondsSince })
+  const { successPattern: pattern } = boot
+  const watch = new MachineWatch({ qemu, monitor, log, accelerator, pattern, secondsSince })
   const note: Up['note'] = (check, seconds, failure, output = '') =>
     void cases.push({ name: check, machine: describeDevices(devices), seconds, failure, output })
   const consoleOf = ({ quotation: lines }: Judge): Quotation => ({ what: 'The console', lines })
@@ -166,11 +169,23 @@ function describeTimeout(boot: BootInputs, pace: Pace): string {
   return `boot-timeout (${pace.timeout} seconds${doubled})`
 }
 
+/** Milliseconds for a pattern in one chunk of the console: shorter than what a cancelled run has for its undoing. */
+const PATTERN_LIMIT = 5000
+
+const endlessPattern = ({ source }: RegExp): ActionError =>
+  new ActionError(
+    `Input boot-success-pattern is ${JSON.stringify(source)}, but it is not done with a line of the console after ` +
+      `${PATTERN_LIMIT / 1000} seconds. Write it without a repetition inside of a repetition, such as a+b instead of (a+)+b.`,
+    'Wrong input'
+  )
+
 type Sources = Readonly<{
   qemu: Running
   monitor: Monitor
   log: ConsoleLog
   accelerator: Acceleration
+  /** The user's own sign of success, which is not known to come to an end. */
+  pattern: RegExp | null
   secondsSince: () => number
 }>
 
@@ -183,10 +198,10 @@ class MachineWatch {
   #shutDown: (() => void) | null = null
 
   constructor(private readonly sources: Sources) {
-    const { qemu, monitor, log, accelerator, secondsSince } = sources
+    const { qemu, monitor, log, accelerator } = sources
     qemu.stdout?.on('data', (chunk: Buffer) => {
       log.write(chunk)
-      for (const line of this.#judge?.hear(chunk, secondsSince()) ?? []) log.line(line)
+      for (const line of this.#hear(chunk)) log.line(line)
       this.#look()
     })
     log.onError(error => this.#decide(error))
@@ -231,6 +246,24 @@ class MachineWatch {
     clearTimeout(this.#timer)
     this.sources.monitor.onEvent = () => {}
     this.#judge = null
+  }
+
+  /** @returns the lines that the chunk completes */
+  #hear(chunk: Buffer): string[] {
+    const { pattern, secondsSince } = this.sources
+    const judge = this.#judge
+    if (judge === null) return []
+    const hear = (): string[] => judge.hear(chunk, secondsSince())
+    if (pattern === null) return hear()
+    try {
+      return interruptible(PATTERN_LIMIT, hear)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== INTERRUPTED) throw error
+      // It was stopped in the middle of its work.
+      this.#judge = null
+      this.#decide(endlessPattern(pattern))
+      return []
+    }
   }
 
   #notice(event: MachineEvent): void {
