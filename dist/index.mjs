@@ -4657,7 +4657,7 @@ async function checkBoot(host, undo, options) {
     }
     const { evidence, seconds, accelerator, phases, failedUnits } = results[i];
     info(
-      `The image boots: ${inert(evidence)} after ${formatSeconds(seconds)} under ${accelerator.toUpperCase()} (${phases.map(({ name, seconds: seconds2 }) => `${name} ${formatSeconds(seconds2)}`).join(", ")})`
+      `The image boots: ${inert(evidence.trim())} after ${formatSeconds(seconds)} under ${accelerator.toUpperCase()} (${phases.map(({ name, seconds: seconds2 }) => `${name} ${formatSeconds(seconds2)}`).join(", ")})`
     );
     if (failedUnits.length > 0)
       warning(`The system is up, but these units failed: ${inert(failedUnits.join(", "))}`, {

@@ -115,7 +115,7 @@ export async function checkBoot(host: Host, undo: Undo, options: Options): Promi
     }
     const { evidence, seconds, accelerator, phases, failedUnits } = results[i] as BootResult
     core.info(
-      `The image boots: ${inert(evidence)} after ${formatSeconds(seconds)} under ${accelerator.toUpperCase()} ` +
+      `The image boots: ${inert(evidence.trim())} after ${formatSeconds(seconds)} under ${accelerator.toUpperCase()} ` +
         `(${phases.map(({ name, seconds }) => `${name} ${formatSeconds(seconds)}`).join(', ')})`
     )
     if (failedUnits.length > 0)
