@@ -15,6 +15,8 @@ export type Recipe = Readonly<{
   memoryMiB?: number
   /** `virtio` by default. */
   diskBus?: Bus
+  /** What is added to QEMU's -machine. */
+  board?: string
   /** Seconds to record at the most. */
   seconds: number
   /** The recording ends 4 s after a line that matches; by default the decisive one, or the login prompt of a good boot. */
@@ -934,6 +936,15 @@ const ROOT: readonly Recipe[] = [
     }),
     seconds: 60,
     decisive: /Freezing execution/
+  },
+  // To a kernel, timers that do not tick in time are timers that are not there.
+  {
+    name: 'no-timer',
+    expected: 'no-timer',
+    base: 'alpine',
+    board: 'hpet=off,pit=off',
+    seconds: 20,
+    decisive: /Kernel panic - not syncing: IO-APIC/
   },
   {
     name: 'crash-by-sysrq',

@@ -13,6 +13,7 @@ export const VERDICTS = [
   'initrd-corrupt',
   'filesystem-damaged',
   'no-root',
+  'no-timer',
   'initramfs-shell',
   'no-init',
   'init-died',

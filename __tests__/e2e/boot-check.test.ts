@@ -133,6 +133,48 @@ async function casesOf(run: RunResult): Promise<[name: string, failure: string |
   )
 }
 
+describe('a runner that is too busy for the machine to have a timer', () => {
+  /** QEMU whose machines have none, the first time or each time. */
+  const timeless = (times: number): string => {
+    const count = join(bench.context(''), 'count')
+    writeFileSync(count, '')
+    chmodSync(count, 0o666)
+    return bench.pathWith(
+      'qemu-system-x86_64',
+      `echo >> ${count}\n[ $(wc -l < ${count}) -gt ${times} ] || set -- "$@" -machine hpet=off,pit=off\nexec /usr/bin/qemu-system-x86_64 "$@"`
+    )
+  }
+  const inputs = { accelerator: 'tcg', 'upload-artifact': 'false' }
+
+  test('has no bearing on the image, which is started once more', async () => {
+    const run = await bench.succeed({
+      checkout: ALPINE,
+      path: timeless(1),
+      inputs: { ...inputs, name: 'once' }
+    })
+    expect(run.log).toMatch(
+      /^The runner was too busy for the machine to have a timer that ticks: it is started once more\.$/m
+    )
+    expect(readFileSync(run.outputs['serial-log'] ?? '', 'utf8')).toMatch(
+      /Kernel panic - not syncing: IO-APIC[\s\S]*\n=== The runner was too busy [\s\S]*once login:/
+    )
+    expect(await casesOf(run)).toEqual([['boot', null]])
+  })
+
+  test('is named if it stays so', async () => {
+    const { message, run } = await bench.fail({
+      checkout: ALPINE,
+      path: timeless(9),
+      inputs: { ...inputs, name: 'twice' }
+    })
+    expect(message).toMatch(
+      /^The image does not boot: The kernel found no timer that ticks: IO-APIC \+ timer doesn't work\. \(after [\s\S]*add no_timer_check to kernel-args/
+    )
+    expect(run.outputs['boot-cause']).toBe('no-timer')
+    expect((await casesOf(run)).map(([name]) => name)).toEqual(['boot'])
+  })
+})
+
 describe('inside of the machine', () => {
   let checkout: string
   beforeAll(() => {

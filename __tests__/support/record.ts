@@ -30,7 +30,7 @@ const EVENTS = new Set([
 ])
 
 /** The machine of a boot check, for USB with another disk. */
-function argvOf(overlay: string, bus: Bus, memoryMiB: number): string[] {
+function argvOf(overlay: string, bus: Bus, memoryMiB: number, board: string | undefined): string[] {
   const argv = qemuArgv({
     name: 'docker-to-disk-corpus',
     accelerator: 'tcg',
@@ -46,11 +46,11 @@ function argvOf(overlay: string, bus: Bus, memoryMiB: number): string[] {
     const disk = argv.findIndex(argument => argument.startsWith('virtio-blk-pci,'))
     argv.splice(disk, 1, 'qemu-xhci', '-device', 'usb-storage,drive=disk,bootindex=1')
   }
-  return argv
+  return board === undefined ? argv : [...argv, '-machine', board]
 }
 
 async function record(recipe: Recipe): Promise<void> {
-  const { name, expected, memoryMiB = 1024, diskBus = 'virtio' } = recipe
+  const { name, expected, memoryMiB = 1024, diskBus = 'virtio', board } = recipe
   const base = await baseDisk(recipe.base)
   const folder = mkdtempSync(join(tmpdir(), 'record-'))
   try {
@@ -59,7 +59,11 @@ async function record(recipe: Recipe): Promise<void> {
     recipe.damage?.(new Disk(disk))
     const overlay = ['-q', '-f', 'qcow2', '-F', 'raw', '-b', disk, join(folder, 'overlay.qcow2')]
     execFileSync('qemu-img', ['create', ...overlay])
-    const { moments, seconds } = await listen(recipe, argvOf('overlay.qcow2', diskBus, memoryMiB), folder)
+    const { moments, seconds } = await listen(
+      recipe,
+      argvOf('overlay.qcow2', diskBus, memoryMiB, board),
+      folder
+    )
     writeRecording({ header: { name, memoryMiB, diskBus, accelerator: 'tcg', seconds }, moments })
     console.log(`${name}: ${expected}, ${seconds} s, ${describe(recipe, moments)}`)
   } finally {

@@ -7,6 +7,7 @@ import type { Host } from '../host.ts'
 import type { BootInputs } from '../inputs.ts'
 import { formatSeconds, inert } from '../text.ts'
 import type { Undo } from '../undo.ts'
+import { NO_TIMER } from './causes.ts'
 import {
   checkBudget,
   checkExpectations,
@@ -20,7 +21,7 @@ import {
 } from './checks.ts'
 import { type Devices, describeDevices } from './devices.ts'
 import type { CheckResult } from './expectations.ts'
-import type { Acceleration } from './failure.ts'
+import { type Acceleration, BootFailure } from './failure.ts'
 import { hookEdits } from './guest-tests.ts'
 import type { TestCase } from './junit.ts'
 import { KvmFailure, makeKvmUsable, noKvm } from './kvm.ts'
@@ -70,7 +71,7 @@ const TCG_STRETCH = 2
  * @throws BootFailure if one does not come up
  */
 export async function checkBoot(host: Host, undo: Undo, options: Options): Promise<BootResult[]> {
-  const { boot, machines } = options
+  const { boot, machines, cases } = options
   const fallBack = (reason: string): Pace => {
     if (boot.accelerator === 'kvm') throw noKvm(reason)
     const timeout = boot.timeout * TCG_STRETCH
@@ -106,12 +107,22 @@ export async function checkBoot(host: Host, undo: Undo, options: Options): Promi
       scripts,
       persists: boot.checkPersistence && i === machines.length - 1
     }
-    try {
-      results.push(await attempt(host, undo, { ...trial, pace }))
-    } catch (error) {
-      if (!(error instanceof KvmFailure)) throw error
-      pace = fallBack(error.message)
-      results.push(await attempt(host, undo, { ...trial, pace }))
+    const before = cases.length
+    let wasBusy = false
+    while (results.length === i) {
+      try {
+        results.push(await attempt(host, undo, { ...trial, pace }))
+      } catch (error) {
+        if (error instanceof KvmFailure) pace = fallBack(error.message)
+        else if (error instanceof BootFailure && error.reason.id === NO_TIMER && !wasBusy) {
+          wasBusy = true
+          cases.splice(before)
+          const words =
+            'The runner was too busy for the machine to have a timer that ticks: it is started once more.'
+          core.info(words)
+          appendFileSync(options.serialLog, `\n=== ${words} ===\n`)
+        } else throw error
+      }
     }
     const { evidence, seconds, accelerator, phases, failedUnits } = results[i] as BootResult
     core.info(

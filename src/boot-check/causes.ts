@@ -114,6 +114,9 @@ const SELINUX_LOCKOUT = {
     'and relabel in the machine that runs.'
 } as const
 
+/** Id of the one cause that lies with a busy runner, never with the image. */
+export const NO_TIMER = 'no-timer'
+
 /**
  * Causes that a console line decides, most specific first: where several match one line, the first is told. None of the
  * patterns may occur in the console of a machine that comes up.
@@ -188,6 +191,15 @@ export const CAUSES: readonly Cause[] = [
     patterns: [...UNMOUNTED_ROOT, ...NO_INIT, /Kernel panic - not syncing/],
     given: ({ isShortOfMemory }) => isShortOfMemory,
     recorded: []
+  },
+  {
+    id: NO_TIMER,
+    summary: "The kernel found no timer that ticks: IO-APIC + timer doesn't work.",
+    advice:
+      'The machine has one. A runner that is busy with other work may keep QEMU from having it tick in the fraction of a second that a kernel ' +
+      'under TCG waits for it, which is no fault of the image: leave the runner less to do or give it KVM, or add no_timer_check to kernel-args.',
+    patterns: [/Kernel panic - not syncing: IO-APIC \+ timer doesn't work/],
+    recorded: ['no-timer']
   },
   {
     id: 'kernel-damaged',
