@@ -6420,7 +6420,15 @@ function packagesFor(family, part, at) {
     ({ since, until, kernel, init, withoutSystemd, ids }) => (since === void 0 || reached(since)) && (until === void 0 || !reached(until)) && (kernel === void 0 || kernel === at.kernel) && (init === void 0 || init === at.init) && (withoutSystemd === void 0 || at.init !== "systemd") && (ids === void 0 || ids.includes(at.id))
   ).map(({ name }) => name);
 }
-var dockerfileLine = (family, part, { id, version }) => `RUN ${family.install(packagesFor(family, part, { id, version, kernel: "generic", init: family.init }).join(" "))}`;
+function installCommands(family, parts, packages) {
+  const install = family.install(packages.join(" "));
+  const initrd = parts.includes("initrd") || parts.includes("kernel") && family.initrdsByHand;
+  return initrd ? [family.prepare, install, family.makeInitrds].filter((command) => command !== null) : [install];
+}
+function dockerfileLine(family, part, { id, version }) {
+  const packages = packagesFor(family, part, { id, version, kernel: "generic", init: family.init });
+  return `RUN ${installCommands(family, [part], packages).join(" && ")}`;
+}
 var DISK_DRIVERS2 = [
   "virtio_blk",
   "virtio_pci",
@@ -6434,6 +6442,7 @@ var DISK_DRIVERS2 = [
   "ext4"
 ];
 var forEachKernel = (command) => `for modules in /lib/modules/*/modules.dep; do version="$(basename "$(dirname "$modules")")"; ${command}; done`;
+var GENERIC_DRACUT = `mkdir -p /etc/dracut.conf.d && echo 'hostonly="no"' >/etc/dracut.conf.d/90-generic.conf`;
 var dracut = (initrd) => forEachKernel(
   [
     `[ -e "${initrd}" ] && continue`,
@@ -6470,6 +6479,7 @@ var alpine = {
     ssh: [{ name: "openssh" }]
   },
   install: (packages) => `apk add --no-cache ${packages}`,
+  prepare: null,
   // Its default features hold virtio, AHCI (ata), NVMe and USB storage.
   makeInitrds: forEachKernel(
     'flavour="$(echo "$version" | sed "s/.*-//")"; [ -e "/boot/initramfs-$flavour" ] || mkinitfs -o "/boot/initramfs-$flavour" "$version"'
@@ -6497,6 +6507,7 @@ var arch = {
   },
   // Arch knows no partial upgrade: what is new may need newer versions of what is there.
   install: (packages) => `pacman -Syu --noconfirm --needed ${packages}`,
+  prepare: null,
   // The hook autodetect would leave out all that the build host does not have.
   makeInitrds: forEachKernel(
     'name="$(cat "/lib/modules/$version/pkgbase")"; mkinitcpio -S autodetect -k "$version" -g "/boot/initramfs-$name.img"'
@@ -6510,6 +6521,7 @@ var arch = {
 var apt = {
   manager: "usr/bin/apt-get",
   install: (packages) => `apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ${packages}`,
+  prepare: null,
   makeInitrds: forEachKernel('[ -e "/boot/initrd.img-$version" ] || update-initramfs -c -k "$version"'),
   initrdsByHand: false,
   kernelNames: [/^vmlinuz-(\d.*)$/],
@@ -6602,8 +6614,9 @@ var fedora = {
     ssh: [{ name: "openssh-server" }]
   },
   install: (packages) => `dnf install -y --setopt=install_weak_deps=False ${packages}`,
+  prepare: GENERIC_DRACUT,
   makeInitrds: dracut("/boot/initramfs-$version.img"),
-  // Installing a kernel in a container makes none, or one for the build host below /boot/MACHINE-ID.
+  // Installing a kernel in a container makes none, or one below /boot/MACHINE-ID.
   initrdsByHand: true,
   kernelNames: [/^vmlinuz-(\d.*)$/],
   initrdNames: (version) => [`initramfs-${version}.img`]
@@ -6632,6 +6645,7 @@ var opensuse = {
     ssh: [{ name: "openssh" }]
   },
   install: (packages) => `zypper --non-interactive install --no-recommends ${packages}`,
+  prepare: GENERIC_DRACUT,
   makeInitrds: dracut("/boot/initrd-$version"),
   initrdsByHand: true,
   kernelNames: [/^vmlinuz-(\d.*)$/],
@@ -7739,7 +7753,8 @@ function findKernels(index) {
   for (const machine of bootNames.filter((name) => /^[0-9a-f]{32}$/.test(name))) {
     for (const version of index.list(`boot/${machine}`)) {
       const folder = `boot/${machine}/${version}`;
-      add(`${folder}/linux`, version, [`${folder}/initrd`, `${folder}/initrd.img`]);
+      const elsewhere = initrdNames(version).map((name) => `boot/${name}`);
+      add(`${folder}/linux`, version, [`${folder}/initrd`, `${folder}/initrd.img`, ...elsewhere]);
     }
   }
   add("vmlinuz", versionOfTarget(index, "vmlinuz", ""), ["initrd.img", "boot/initrd.img"]);
@@ -7906,25 +7921,21 @@ function planAddition(survey, wishes, onBuild) {
   };
   const parts = wanted.map(({ part, why }) => ({ part, why, packages: packagesFor(family, part, at) }));
   const packages = [...new Set(parts.flatMap((part) => part.packages))];
-  const brings = (part) => parts.some((planned) => planned.part === part);
+  const brought = parts.map(({ part }) => part);
   return {
     parts,
     packages,
     commands: [
-      family.install(packages.join(" ")),
-      ...brings("initrd") || brings("kernel") && family.initrdsByHand ? [family.makeInitrds] : [],
+      ...installCommands(family, brought, packages),
       // Some distributions have the link in a package of its own, whose name changes.
-      ...brings("init") && family.init === "systemd" ? ["[ -e /sbin/init ] || ln -s /usr/lib/systemd/systemd /sbin/init"] : []
+      ...brought.includes("init") && family.init === "systemd" ? ["[ -e /sbin/init ] || ln -s /usr/lib/systemd/systemd /sbin/init"] : []
     ]
   };
 }
 function advice({ distribution, family, lacks }, instead) {
   if (family === null)
     return `The image is ${distribution.name}; install a kernel with its initrd and an init system in the Dockerfile.`;
-  const lines = lacks.filter(({ part }) => ESSENTIAL.includes(part)).map(({ part }) => {
-    const install = dockerfileLine(family, part, distribution);
-    return part === "initrd" || part === "kernel" && family.initrdsByHand ? `${install} && ${family.makeInitrds}` : install;
-  });
+  const lines = lacks.filter(({ part }) => ESSENTIAL.includes(part)).map(({ part }) => dockerfileLine(family, part, distribution));
   return `The image is ${distribution.name}; ${instead}add to the Dockerfile:
 ${lines.join("\n")}`;
 }

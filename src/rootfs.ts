@@ -2,7 +2,14 @@ import * as core from '@actions/core'
 import type { Container, ImageConfig } from './container.ts'
 import { missingForRoot, readDrivers } from './distro/drivers.ts'
 import { FAMILIES, familyOf } from './distro/families.ts'
-import { type Circumstances, dockerfileLine, type Family, type Part, packagesFor } from './distro/family.ts'
+import {
+  type Circumstances,
+  dockerfileLine,
+  type Family,
+  installCommands,
+  type Part,
+  packagesFor
+} from './distro/family.ts'
 import { findInit, INIT_PATHS, type Init } from './distro/init.ts'
 import { findKernels, KERNEL_PLACES, type Kernel } from './distro/kernels.ts'
 import { type Distribution, readDistribution } from './distro/os-release.ts'
@@ -176,15 +183,14 @@ export function planAddition(survey: Survey, wishes: Wishes, onBuild: boolean): 
   }
   const parts = wanted.map(({ part, why }) => ({ part, why, packages: packagesFor(family, part, at) }))
   const packages = [...new Set(parts.flatMap(part => part.packages))]
-  const brings = (part: Part): boolean => parts.some(planned => planned.part === part)
+  const brought = parts.map(({ part }) => part)
   return {
     parts,
     packages,
     commands: [
-      family.install(packages.join(' ')),
-      ...(brings('initrd') || (brings('kernel') && family.initrdsByHand) ? [family.makeInitrds] : []),
+      ...installCommands(family, brought, packages),
       // Some distributions have the link in a package of its own, whose name changes.
-      ...(brings('init') && family.init === 'systemd'
+      ...(brought.includes('init') && family.init === 'systemd'
         ? ['[ -e /sbin/init ] || ln -s /usr/lib/systemd/systemd /sbin/init']
         : [])
     ]
@@ -197,12 +203,7 @@ function advice({ distribution, family, lacks }: Survey, instead: string): strin
     return `The image is ${distribution.name}; install a kernel with its initrd and an init system in the Dockerfile.`
   const lines = lacks
     .filter(({ part }) => ESSENTIAL.includes(part))
-    .map(({ part }) => {
-      const install = dockerfileLine(family, part, distribution)
-      return part === 'initrd' || (part === 'kernel' && family.initrdsByHand)
-        ? `${install} && ${family.makeInitrds}`
-        : install
-    })
+    .map(({ part }) => dockerfileLine(family, part, distribution))
   return `The image is ${distribution.name}; ${instead}add to the Dockerfile:\n${lines.join('\n')}`
 }
 

@@ -92,6 +92,11 @@ describe('kernels', () => {
       ]
     ],
     [
+      'the same with the initrd in /boot, made by hand',
+      { 'boot/0123456789abcdef0123456789abcdef/6.11.4/linux': 9, 'boot/initramfs-6.11.4.img': 9 },
+      [['boot/0123456789abcdef0123456789abcdef/6.11.4/linux', '6.11.4', 'boot/initramfs-6.11.4.img']]
+    ],
+    [
       'only below /usr/lib/modules, usr-merged',
       { lib: '-> usr/lib', 'usr/lib/modules/6.11.4/vmlinuz': 9, 'boot/initramfs-6.11.4.img': 9 },
       [['usr/lib/modules/6.11.4/vmlinuz', '6.11.4', 'boot/initramfs-6.11.4.img']]

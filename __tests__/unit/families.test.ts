@@ -1,6 +1,16 @@
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { FAMILIES, familyOf } from '../../src/distro/families.ts'
-import { type Circumstances, PARTS, type Part, packagesFor } from '../../src/distro/family.ts'
+import {
+  type Circumstances,
+  GENERIC_DRACUT,
+  installCommands,
+  PARTS,
+  type Part,
+  packagesFor
+} from '../../src/distro/family.ts'
 import { findKernels } from '../../src/distro/kernels.ts'
 import { sketchIndex } from '../support/tree.ts'
 
@@ -127,7 +137,7 @@ test.each([
 test.each(FAMILIES.map(known => [known.name, known] as const))(
   '%s: its commands are shell, on one line, and name only packages',
   (_, known) => {
-    for (const command of [known.install('a b'), known.makeInitrds]) {
+    for (const command of [known.install('a b'), known.prepare ?? ':', known.makeInitrds]) {
       expect(command).not.toContain('\n')
       expect(spawnSync('sh', ['-n', '-c', command], { encoding: 'utf8' }).stderr).toBe('')
     }
@@ -142,8 +152,28 @@ test('an initrd made by hand is generic: no autodetection, the drivers of every 
   for (const known of FAMILIES.filter(({ initrdsByHand }) => initrdsByHand)) {
     expect(known.makeInitrds).toMatch(/--no-hostonly|-S autodetect/)
     if (known.makeInitrds.includes('dracut')) {
+      // The kernel's package calls dracut too, and before.
+      const [first, second, third] = installCommands(known, ['kernel'], ['a', 'b'])
+      expect(first).toContain('hostonly="no"')
+      expect([second, third]).toEqual([known.install('a b'), known.makeInitrds])
       for (const driver of ['virtio_blk', 'ahci', 'nvme', 'usb_storage'])
         expect(known.makeInitrds).toContain(driver)
     }
+  }
+})
+
+test('what has no kernel and no initrd in it makes none', () => {
+  for (const known of FAMILIES)
+    expect(installCommands(known, ['init', 'sudo'], ['a'])).toEqual([known.install('a')])
+})
+
+test('the way to a generic dracut can be gone by a shell', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'dracut-'))
+  try {
+    const command = GENERIC_DRACUT.replaceAll('/etc/', `${folder}/etc/`)
+    execFileSync('sh', ['-eu', '-c', command])
+    expect(readFileSync(join(folder, 'etc/dracut.conf.d/90-generic.conf'), 'utf8')).toBe('hostonly="no"\n')
+  } finally {
+    rmSync(folder, { recursive: true })
   }
 })

@@ -149,6 +149,7 @@ describe('what is added', () => {
   test('where the drivers are not generic by themselves, the initrd is made by hand', async () => {
     const fedora = { 'etc/os-release': 'ID=fedora\nVERSION_ID=42\n', 'bin/sh': 9, 'usr/bin/dnf': 9 }
     expect((await plan(fedora))?.commands).toEqual([
+      expect.stringContaining('hostonly="no"'),
       'dnf install -y --setopt=install_weak_deps=False kernel-core dracut kmod e2fsprogs systemd systemd-udev systemd-networkd systemd-resolved util-linux',
       expect.stringContaining('dracut --force --no-hostonly'),
       expect.stringContaining('/sbin/init')

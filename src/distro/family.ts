@@ -34,6 +34,8 @@ export type Family = Readonly<{
   packages: Readonly<Record<Part, readonly Package[]>>
   /** Shell command that installs the packages; their names are those above, never the image's. */
   install: (packages: string) => string
+  /** Shell command before it, where a kernel's package makes an initrd by itself, for the build host; null where none is needed. */
+  prepare: string | null
   /** Shell command, on one line, that makes initrds for the kernels without one, with the drivers of any machine. */
   makeInitrds: string
   /** Whether installing a kernel makes no such initrd by itself. */
@@ -70,9 +72,24 @@ export function packagesFor(family: Family, part: Part, at: Circumstances): stri
     .map(({ name }) => name)
 }
 
+/** Shell commands that install packages for the parts. */
+export function installCommands(
+  family: Family,
+  parts: readonly Part[],
+  packages: readonly string[]
+): string[] {
+  const install = family.install(packages.join(' '))
+  const initrd = parts.includes('initrd') || (parts.includes('kernel') && family.initrdsByHand)
+  return initrd
+    ? [family.prepare, install, family.makeInitrds].filter(command => command !== null)
+    : [install]
+}
+
 /** The instruction of a Dockerfile that adds a part; `generic` where the family has several kernels. */
-export const dockerfileLine = (family: Family, part: Part, { id, version }: Distribution): string =>
-  `RUN ${family.install(packagesFor(family, part, { id, version, kernel: 'generic', init: family.init }).join(' '))}`
+export function dockerfileLine(family: Family, part: Part, { id, version }: Distribution): string {
+  const packages = packagesFor(family, part, { id, version, kernel: 'generic', init: family.init })
+  return `RUN ${installCommands(family, [part], packages).join(' && ')}`
+}
 
 /** The drivers of the disks of virtual and physical machines, by module name. */
 export const DISK_DRIVERS = [
@@ -91,6 +108,12 @@ export const DISK_DRIVERS = [
 /** Each release that has modules, in a shell loop on one line, with `version` for its name. */
 export const forEachKernel = (command: string): string =>
   `for modules in /lib/modules/*/modules.dep; do version="$(basename "$(dirname "$modules")")"; ${command}; done`
+
+/**
+ * Tells dracut for good (dracut.conf(5)) that the machine is not the one that it sees: kernels' packages call it before
+ * {@link dracut} does, and on updates.
+ */
+export const GENERIC_DRACUT = `mkdir -p /etc/dracut.conf.d && echo 'hostonly="no"' >/etc/dracut.conf.d/90-generic.conf`
 
 /**
  * Makes initrds with dracut, which in a container would choose the drivers of the build host. Only drivers that the kernel

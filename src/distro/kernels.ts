@@ -61,7 +61,8 @@ export function findKernels(index: TreeIndex): Kernel[] {
   for (const machine of bootNames.filter(name => /^[0-9a-f]{32}$/.test(name))) {
     for (const version of index.list(`boot/${machine}`)) {
       const folder = `boot/${machine}/${version}`
-      add(`${folder}/linux`, version, [`${folder}/initrd`, `${folder}/initrd.img`])
+      const elsewhere = initrdNames(version).map(name => `boot/${name}`)
+      add(`${folder}/linux`, version, [`${folder}/initrd`, `${folder}/initrd.img`, ...elsewhere])
     }
   }
   add('vmlinuz', versionOfTarget(index, 'vmlinuz', ''), ['initrd.img', 'boot/initrd.img'])

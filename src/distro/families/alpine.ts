@@ -26,6 +26,7 @@ export const alpine: Family = {
     ssh: [{ name: 'openssh' }]
   },
   install: packages => `apk add --no-cache ${packages}`,
+  prepare: null,
   // Its default features hold virtio, AHCI (ata), NVMe and USB storage.
   makeInitrds: forEachKernel(
     'flavour="$(echo "$version" | sed "s/.*-//")"; [ -e "/boot/initramfs-$flavour" ] || mkinitfs -o "/boot/initramfs-$flavour" "$version"'

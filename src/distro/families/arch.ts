@@ -17,6 +17,7 @@ export const arch: Family = {
   },
   // Arch knows no partial upgrade: what is new may need newer versions of what is there.
   install: packages => `pacman -Syu --noconfirm --needed ${packages}`,
+  prepare: null,
   // The hook autodetect would leave out all that the build host does not have.
   makeInitrds: forEachKernel(
     'name="$(cat "/lib/modules/$version/pkgbase")"; mkinitcpio -S autodetect -k "$version" -g "/boot/initramfs-$name.img"'

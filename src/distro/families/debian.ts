@@ -3,11 +3,12 @@ import { type Family, forEachKernel } from '../family.ts'
 /** Debian and what is built like it: apt, initramfs-tools (whose initrds are generic by default), systemd. */
 const apt: Pick<
   Family,
-  'manager' | 'install' | 'makeInitrds' | 'initrdsByHand' | 'kernelNames' | 'initrdNames'
+  'manager' | 'install' | 'prepare' | 'makeInitrds' | 'initrdsByHand' | 'kernelNames' | 'initrdNames'
 > = {
   manager: 'usr/bin/apt-get',
   install: packages =>
     `apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ${packages}`,
+  prepare: null,
   makeInitrds: forEachKernel('[ -e "/boot/initrd.img-$version" ] || update-initramfs -c -k "$version"'),
   initrdsByHand: false,
   kernelNames: [/^vmlinuz-(\d.*)$/],

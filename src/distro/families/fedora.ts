@@ -1,4 +1,4 @@
-import { dracut, type Family } from '../family.ts'
+import { dracut, type Family, GENERIC_DRACUT } from '../family.ts'
 
 /** IDs of those that follow Red Hat Enterprise Linux: they have no systemd-networkd. */
 const ENTERPRISE = ['rhel', 'centos', 'rocky', 'almalinux', 'ol']
@@ -28,8 +28,9 @@ export const fedora: Family = {
     ssh: [{ name: 'openssh-server' }]
   },
   install: packages => `dnf install -y --setopt=install_weak_deps=False ${packages}`,
+  prepare: GENERIC_DRACUT,
   makeInitrds: dracut('/boot/initramfs-$version.img'),
-  // Installing a kernel in a container makes none, or one for the build host below /boot/MACHINE-ID.
+  // Installing a kernel in a container makes none, or one below /boot/MACHINE-ID.
   initrdsByHand: true,
   kernelNames: [/^vmlinuz-(\d.*)$/],
   initrdNames: version => [`initramfs-${version}.img`]

@@ -1,4 +1,4 @@
-import { dracut, type Family } from '../family.ts'
+import { dracut, type Family, GENERIC_DRACUT } from '../family.ts'
 
 export const opensuse: Family = {
   name: 'openSUSE',
@@ -22,6 +22,7 @@ export const opensuse: Family = {
     ssh: [{ name: 'openssh' }]
   },
   install: packages => `zypper --non-interactive install --no-recommends ${packages}`,
+  prepare: GENERIC_DRACUT,
   makeInitrds: dracut('/boot/initrd-$version'),
   initrdsByHand: true,
   kernelNames: [/^vmlinuz-(\d.*)$/],
