@@ -4641,6 +4641,25 @@ async function checkBoot(host, undo, options) {
   if (unusable2 !== null) pace = fallBack(unusable2);
   const scripts = planScripts(boot);
   const disk = scripts === null ? options.disk : await options.copyDisk(hookEdits(scripts.all, scripts.token, options.init));
+  const bootOn = async (trial) => {
+    const before = cases.length;
+    for (let wasBusy = false; ; ) {
+      try {
+        return await attempt(host, undo, { ...trial, pace });
+      } catch (error2) {
+        if (error2 instanceof KvmFailure) pace = fallBack(error2.message);
+        else if (!wasBusy && error2 instanceof BootFailure && error2.reason.id === NO_TIMER) {
+          wasBusy = true;
+          cases.splice(before);
+          const words = "The runner was too busy for the machine to have a timer that ticks: it is started once more.";
+          info(words);
+          appendFileSync(options.serialLog, `
+=== ${words} ===
+`);
+        } else throw error2;
+      }
+    }
+  };
   const results = [];
   for (const [i, devices] of machines.entries()) {
     if (machines.length > 1) {
@@ -4656,25 +4675,9 @@ async function checkBoot(host, undo, options) {
       scripts,
       persists: boot.checkPersistence && i === machines.length - 1
     };
-    const before = cases.length;
-    let wasBusy = false;
-    while (results.length === i) {
-      try {
-        results.push(await attempt(host, undo, { ...trial, pace }));
-      } catch (error2) {
-        if (error2 instanceof KvmFailure) pace = fallBack(error2.message);
-        else if (error2 instanceof BootFailure && error2.reason.id === NO_TIMER && !wasBusy) {
-          wasBusy = true;
-          cases.splice(before);
-          const words = "The runner was too busy for the machine to have a timer that ticks: it is started once more.";
-          info(words);
-          appendFileSync(options.serialLog, `
-=== ${words} ===
-`);
-        } else throw error2;
-      }
-    }
-    const { evidence, seconds, accelerator, phases, failedUnits } = results[i];
+    const result = await bootOn(trial);
+    results.push(result);
+    const { evidence, seconds, accelerator, phases, failedUnits } = result;
     info(
       `The image boots: ${inert(evidence.trim())} after ${formatSeconds(seconds)} under ${accelerator.toUpperCase()} (${phases.map(({ name, seconds: seconds2 }) => `${name} ${formatSeconds(seconds2)}`).join(", ")})`
     );

@@ -93,6 +93,25 @@ export async function checkBoot(host: Host, undo: Undo, options: Options): Promi
     scripts === null
       ? options.disk
       : await options.copyDisk(hookEdits(scripts.all, scripts.token, options.init))
+  /** Under TCG if KVM fails, and once more if it was the runner that failed. */
+  const bootOn = async (trial: Omit<Trial, 'pace'>): Promise<BootResult> => {
+    const before = cases.length
+    for (let wasBusy = false; ; ) {
+      try {
+        return await attempt(host, undo, { ...trial, pace })
+      } catch (error) {
+        if (error instanceof KvmFailure) pace = fallBack(error.message)
+        else if (!wasBusy && error instanceof BootFailure && error.reason.id === NO_TIMER) {
+          wasBusy = true
+          cases.splice(before)
+          const words =
+            'The runner was too busy for the machine to have a timer that ticks: it is started once more.'
+          core.info(words)
+          appendFileSync(options.serialLog, `\n=== ${words} ===\n`)
+        } else throw error
+      }
+    }
+  }
   const results: BootResult[] = []
   for (const [i, devices] of machines.entries()) {
     if (machines.length > 1) {
@@ -107,24 +126,9 @@ export async function checkBoot(host: Host, undo: Undo, options: Options): Promi
       scripts,
       persists: boot.checkPersistence && i === machines.length - 1
     }
-    const before = cases.length
-    let wasBusy = false
-    while (results.length === i) {
-      try {
-        results.push(await attempt(host, undo, { ...trial, pace }))
-      } catch (error) {
-        if (error instanceof KvmFailure) pace = fallBack(error.message)
-        else if (error instanceof BootFailure && error.reason.id === NO_TIMER && !wasBusy) {
-          wasBusy = true
-          cases.splice(before)
-          const words =
-            'The runner was too busy for the machine to have a timer that ticks: it is started once more.'
-          core.info(words)
-          appendFileSync(options.serialLog, `\n=== ${words} ===\n`)
-        } else throw error
-      }
-    }
-    const { evidence, seconds, accelerator, phases, failedUnits } = results[i] as BootResult
+    const result = await bootOn(trial)
+    results.push(result)
+    const { evidence, seconds, accelerator, phases, failedUnits } = result
     core.info(
       `The image boots: ${inert(evidence.trim())} after ${formatSeconds(seconds)} under ${accelerator.toUpperCase()} ` +
         `(${phases.map(({ name, seconds }) => `${name} ${formatSeconds(seconds)}`).join(', ')})`
