@@ -3213,14 +3213,15 @@ var CAUSES = [
   }
 ];
 var LOGIN_PROMPT = /^(?!last )([\w.()-]+) login:(?: +(.*))?$|^login: *$/i;
-function isSuccess(line, { pattern, hostname }) {
-  if (pattern !== null) return pattern.test(line);
+function successOf(line, { pattern, hostname }) {
+  if (pattern !== null) return pattern.test(line) ? "likely" : null;
   const match = LOGIN_PROMPT.exec(line);
-  if (match === null) return false;
+  if (match === null) return null;
   const [, host = "", rest = ""] = match;
-  const isOurs = hostname !== null && [hostname, hostname.split(".")[0]].includes(host);
-  return isOurs || rest.trim() === "" || rest.search(KERNEL_STAMP) === 0;
+  if (hostname !== null && [hostname, hostname.split(".")[0]].includes(host)) return "certain";
+  return rest.trim() === "" || rest.search(KERNEL_STAMP) === 0 || STATUS.test(rest) ? "likely" : null;
 }
+var STATUS = /^\[(?: +OK +|FAILED|DEPEND| +TIME +|[ *]+)\] /;
 function causeOf(line, facts, isFinished) {
   const matches = (patterns = []) => patterns.some((pattern) => pattern.test(line));
   return CAUSES.find(
@@ -4243,6 +4244,7 @@ function noPrompt(summary2, facts) {
 
 // src/boot-check/verdict.ts
 var AFTERMATH = 0.4;
+var STANDING = { silent: 0.3, growing: 0.9 };
 var RESETS = 2;
 var RESET_ECHO = 2;
 var GETTY_GRACE = 30;
@@ -4276,6 +4278,7 @@ var Judge = class {
   #lastLine = null;
   #upSince = null;
   #pending = null;
+  #standing = null;
   /** Whether a line of the console has decided. */
   #isTold = false;
   #verdict = null;
@@ -4307,6 +4310,8 @@ var Judge = class {
     const { timeout, sign } = this.options;
     if (this.#pending !== null) {
       this.#verdict = { at: this.#pending.at, outcome: "failure", reason: this.#pending.reason() };
+    } else if (this.#standing !== null) {
+      this.#verdict = { at: this.#standing.since, outcome: "success", line: this.#standing.line };
     } else if (timeout !== null && due === timeout.seconds) {
       const reason = timeoutReason({
         sign: this.#wanted,
@@ -4324,6 +4329,7 @@ var Judge = class {
   get due() {
     if (this.#verdict !== null) return null;
     if (this.#pending !== null) return this.#pending.due;
+    if (this.#standing !== null) return this.#standing.due;
     const { timeout, sign } = this.options;
     const dues = [
       ...timeout === null ? [] : [timeout.seconds],
@@ -4362,12 +4368,14 @@ var Judge = class {
   /** @param piece that holds one end of a line at most, at its own end */
   #hearLine(piece, at) {
     const wasTold = this.#isTold;
+    const stood = this.#standing;
+    this.#standing = null;
     const strands = this.#strands.write(piece);
     for (const line of strands) {
       this.#learn(line, at);
       this.#weigh(line, true, at);
     }
-    this.#weigh(this.#strands.partial, false, at);
+    this.#weigh(this.#strands.partial, false, at, stood);
     const lines = this.#lines.write(piece);
     for (const line of lines) {
       if (strands.length === 0) this.#learn(line, at);
@@ -4376,7 +4384,7 @@ var Judge = class {
     }
     const { partial } = this.#lines;
     const isQuoted = this.#isTold && lines.length > 0;
-    this.#weigh(partial, false, at);
+    this.#weigh(partial, false, at, stood);
     if (this.#isTold && !wasTold && !isQuoted) this.#quote(partial, false);
     return lines;
   }
@@ -4396,13 +4404,18 @@ var Judge = class {
     this.#clock.hear(line, at);
     if (this.#facts.isUp) this.#upSince ??= at;
   }
-  /** Says what follows from a line. */
-  #weigh(line, isFinished, at) {
+  /** Says what follows from a line. @param stood what looked like success before the line grew */
+  #weigh(line, isFinished, at, stood = null) {
     if (this.#verdict !== null || this.#isTold || line.trim() === "") return;
-    if (this.#pending === null && isSuccess(line, this.options.sign)) {
-      this.#verdict = { at, outcome: "success", line };
+    const success = this.#pending === null ? successOf(line, this.options.sign) : null;
+    if (success === "certain" || success !== null && isFinished) {
+      this.#verdict = { at, outcome: "success", line: this.#standing?.line ?? line };
       this.#isTold = true;
       return;
+    }
+    if (success !== null) {
+      const since = stood?.since ?? at;
+      this.#standing ??= { line, since, due: Math.min(at + STANDING.silent, since + STANDING.growing) };
     }
     const cause = causeOf(line, this.#facts, isFinished);
     if (cause === null) return;
@@ -4426,6 +4439,7 @@ var Judge = class {
     this.#facts = NO_FACTS;
     this.#clock = new PhaseClock(at);
     this.#upSince = null;
+    this.#standing = null;
   }
 };
 

@@ -29,20 +29,52 @@ const reasonOf = (judge: Judge): { id: string; summary: string; advice: string }
   return verdict.reason
 }
 
-test.each([
-  'debian login: ',
+test.each(['debian login: ', 'debian login:', 'debian login: [    9.123456] random: crng init done'])(
+  '%j is success at once, without a newline too',
+  line => {
+    for (const isFinished of [true, false])
+      expect(judge(['x', line], {}, isFinished).verdict).toEqual({
+        at: 0.1,
+        outcome: 'success',
+        // Without what the kernel put behind it.
+        line: line.replace(/\[.*/, '')
+      })
+  }
+)
+
+describe.each([
   'my-host.example login:',
   '(none) login: ',
   'localhost login: [    9.123456] random: crng init done',
+  'localhost login: [  OK  ] Started a.service - A.',
   'login: '
-])('%j is success at once, without a newline too', line => {
-  for (const isFinished of [true, false])
-    expect(judge(['x', line], {}, isFinished).verdict).toEqual({
-      at: 0.1,
-      outcome: 'success',
-      // Without what the kernel put behind it.
-      line: line.replace(/\[.*/, '')
-    })
+])('%j', line => {
+  const success = { at: 0.1, outcome: 'success', line: line.replace(/\[ +\d.*/, '') }
+
+  test('is success at once when it is finished', () => {
+    expect(judge(['x', line]).verdict).toEqual(success)
+  })
+
+  test('is success when it stands', () => {
+    const standing = judge(['x', line], {}, false)
+    standing.tick(0.39)
+    expect(standing.verdict).toBeNull()
+    standing.tick(0.4)
+    expect(standing.verdict).toEqual(success)
+  })
+})
+
+test('half a line that looks like a prompt of another machine is none if it goes on as something else', () => {
+  const half = judge(['INFO login:'], {}, false)
+  half.hear(Buffer.from(' rejected\r\n'), 0.2)
+  half.tick(50)
+  expect(half.verdict).toBeNull()
+})
+
+test('a machine that goes down while half a line stands has not come up', () => {
+  const falling = judge(['INFO login:'], {}, false)
+  falling.notice({ kind: 'shutdown' }, 0.2)
+  expect(reasonOf(falling).id).toBe('shutdown')
 })
 
 test.each([
@@ -213,6 +245,27 @@ describe('what a reason tells of the machine', () => {
 
 describe('a pattern of the user', () => {
   const sign = { pattern: /READY on \d+/, hostname: null }
+
+  test('is told by the whole line, where there is more of it', () => {
+    const half = judge(['APP READY on 80'], { sign }, false)
+    half.hear(Buffer.from('80\r\n'), 0.2)
+    expect(half.verdict).toEqual({ at: 0.2, outcome: 'success', line: 'APP READY on 8080' })
+  })
+
+  test('does not hold for half a line that it does not fit whole', () => {
+    const half = judge(['ready: 5'], { sign: { pattern: /ready: 5$/, hostname: null } }, false)
+    half.hear(Buffer.from('0 failed\r\n'), 0.2)
+    half.tick(50)
+    expect(half.verdict).toBeNull()
+  })
+
+  test('is seen in a line that grows and grows', () => {
+    const growing = judge(['APP READY on 80, '], { sign }, false)
+    for (let at = 0.2; at < 0.85; at += 0.1) growing.hear(Buffer.from('.'), at)
+    expect(growing.verdict).toBeNull()
+    growing.hear(Buffer.from('.'), 0.95)
+    expect(growing.verdict).toMatchObject({ at: 0, outcome: 'success' })
+  })
 
   test('replaces the login prompt, not the failures', () => {
     expect(judge(['APP READY on 8080'], { sign }).verdict?.outcome).toBe('success')

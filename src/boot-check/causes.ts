@@ -378,16 +378,24 @@ export type Sign = Readonly<{
   hostname: string | null
 }>
 
-export function isSuccess(line: string, { pattern, hostname }: Sign): boolean {
-  if (pattern !== null) return pattern.test(line)
+/**
+ * What a line, finished or not, is worth as the sign: a prompt with the machine's own name is certain whatever follows; an unfinished
+ * line that is likely may go on as another.
+ */
+export function successOf(line: string, { pattern, hostname }: Sign): 'certain' | 'likely' | null {
+  if (pattern !== null) return pattern.test(line) ? 'likely' : null
   const match = LOGIN_PROMPT.exec(line)
-  if (match === null) return false
+  if (match === null) return null
   const [, host = '', rest = ''] = match
-  // Kernel and programs write behind the prompt, into its line. Behind a name that is not the machine's, what follows makes it a
-  // program's own line, such as `INFO login: rejected`. agetty(8) prints a name up to its first dot.
-  const isOurs = hostname !== null && [hostname, hostname.split('.')[0]].includes(host)
-  return isOurs || rest.trim() === '' || rest.search(KERNEL_STAMP) === 0
+  // agetty(8) prints a name up to its first dot.
+  if (hostname !== null && [hostname, hostname.split('.')[0]].includes(host)) return 'certain'
+  // Kernel and systemd write behind the prompt, into its line. Behind a name that is not the machine's, what else follows makes it a
+  // program's own line, such as `INFO login: rejected`.
+  return rest.trim() === '' || rest.search(KERNEL_STAMP) === 0 || STATUS.test(rest) ? 'likely' : null
 }
+
+/** What systemd begins its lines on the console with. */
+const STATUS = /^\[(?: +OK +|FAILED|DEPEND| +TIME +|[ *]+)\] /
 
 /** The cause that a console line decides, or null. Half a line may be half a reason: only prompts decide there. */
 export function causeOf(line: string, facts: Facts, isFinished: boolean): Cause | null {

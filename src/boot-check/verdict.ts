@@ -1,4 +1,4 @@
-import { causeOf, EVENTS, isSuccess, type Reason, reasonOf, type Sign } from './causes.ts'
+import { causeOf, EVENTS, type Reason, reasonOf, type Sign, successOf } from './causes.ts'
 import { ConsoleLines, Strands } from './console.ts'
 import { type Facts, NO_FACTS, readFacts } from './facts.ts'
 import { type Phase, PhaseClock } from './phases.ts'
@@ -39,6 +39,12 @@ export type JudgeOptions = Readonly<{
  */
 const AFTERMATH = 0.4
 
+/**
+ * Seconds that an unfinished line that looks like the sign of success has to stand: the serial port shows the halves of lines too. A
+ * line that grows all the time has to look like it for the longer time.
+ */
+const STANDING = { silent: 0.3, growing: 0.9 }
+
 /** Resets at which a machine has failed. A system may reboot once to finish its own set-up. */
 const RESETS = 2
 
@@ -71,6 +77,9 @@ type Pending = Readonly<{
   reason: () => Reason
 }>
 
+/** An unfinished line that looks like the sign of success, since when and until when it has to. */
+type Standing = Readonly<{ line: string; since: number; due: number }>
+
 /**
  * Judges a boot: the serial console's bytes and the machine's events in, one verdict out. Pure: it has no clock of its own, and the
  * same events at the same times give the same verdict.
@@ -90,6 +99,7 @@ export class Judge {
   #lastLine: string | null = null
   #upSince: number | null = null
   #pending: Pending | null = null
+  #standing: Standing | null = null
   /** Whether a line of the console has decided. */
   #isTold = false
   #verdict: Verdict | null = null
@@ -126,6 +136,8 @@ export class Judge {
     const { timeout, sign } = this.options
     if (this.#pending !== null) {
       this.#verdict = { at: this.#pending.at, outcome: 'failure', reason: this.#pending.reason() }
+    } else if (this.#standing !== null) {
+      this.#verdict = { at: this.#standing.since, outcome: 'success', line: this.#standing.line }
     } else if (timeout !== null && due === timeout.seconds) {
       const reason = timeoutReason({
         sign: this.#wanted,
@@ -144,6 +156,7 @@ export class Judge {
   get due(): number | null {
     if (this.#verdict !== null) return null
     if (this.#pending !== null) return this.#pending.due
+    if (this.#standing !== null) return this.#standing.due
     const { timeout, sign } = this.options
     const dues = [
       ...(timeout === null ? [] : [timeout.seconds]),
@@ -192,13 +205,15 @@ export class Judge {
   /** @param piece that holds one end of a line at most, at its own end */
   #hearLine(piece: Buffer, at: number): string[] {
     const wasTold = this.#isTold
+    const stood = this.#standing
+    this.#standing = null
     // A line that the kernel has cut means what it means whole, not what its halves would mean.
     const strands = this.#strands.write(piece)
     for (const line of strands) {
       this.#learn(line, at)
       this.#weigh(line, true, at)
     }
-    this.#weigh(this.#strands.partial, false, at)
+    this.#weigh(this.#strands.partial, false, at, stood)
     const lines = this.#lines.write(piece)
     for (const line of lines) {
       if (strands.length === 0) this.#learn(line, at)
@@ -208,7 +223,7 @@ export class Judge {
     // A prompt has no newline: it never becomes a line.
     const { partial } = this.#lines
     const isQuoted = this.#isTold && lines.length > 0
-    this.#weigh(partial, false, at)
+    this.#weigh(partial, false, at, stood)
     if (this.#isTold && !wasTold && !isQuoted) this.#quote(partial, false)
     return lines
   }
@@ -232,13 +247,19 @@ export class Judge {
     if (this.#facts.isUp) this.#upSince ??= at
   }
 
-  /** Says what follows from a line. */
-  #weigh(line: string, isFinished: boolean, at: number): void {
+  /** Says what follows from a line. @param stood what looked like success before the line grew */
+  #weigh(line: string, isFinished: boolean, at: number, stood: Standing | null = null): void {
     if (this.#verdict !== null || this.#isTold || line.trim() === '') return
-    if (this.#pending === null && isSuccess(line, this.options.sign)) {
-      this.#verdict = { at, outcome: 'success', line }
+    const success = this.#pending === null ? successOf(line, this.options.sign) : null
+    if (success === 'certain' || (success !== null && isFinished)) {
+      // Without what the kernel has written behind it, where that was seen.
+      this.#verdict = { at, outcome: 'success', line: this.#standing?.line ?? line }
       this.#isTold = true
       return
+    }
+    if (success !== null) {
+      const since = stood?.since ?? at
+      this.#standing ??= { line, since, due: Math.min(at + STANDING.silent, since + STANDING.growing) }
     }
     const cause = causeOf(line, this.#facts, isFinished)
     if (cause === null) return
@@ -265,5 +286,6 @@ export class Judge {
     this.#facts = NO_FACTS
     this.#clock = new PhaseClock(at)
     this.#upSince = null
+    this.#standing = null
   }
 }
