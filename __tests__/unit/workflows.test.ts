@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { parse } from 'yaml'
+import { FAMILIES, familyOf } from '../../src/distro/families.ts'
 
 type Step = { uses?: string; with?: Record<string, unknown> }
 type Job = { uses?: string; steps?: Step[]; permissions?: unknown; 'timeout-minutes'?: number }
@@ -47,4 +48,15 @@ describe.each(files)('%s', file => {
     expect(jobs.filter(job => job.uses === undefined && job['timeout-minutes'] === undefined)).toEqual([])
     expect(workflow.concurrency).toBeDefined()
   })
+})
+
+test('a bare image of each family but Devuan is booted on hosted runners', () => {
+  const text = readFileSync(new URL('examples.yml', folder), 'utf8')
+  const { bare } = parse(text).jobs
+  const names = (bare.strategy.matrix.include as { name: string }[]).map(
+    ({ name }) => familyOf({ id: name, like: [], version: '', name })?.name
+  )
+  expect(new Set(names)).toEqual(new Set(FAMILIES.map(({ name }) => name).filter(name => name !== 'Devuan')))
+  // All by the defaults, the boot check among them.
+  expect(Object.keys(bare.steps.at(-1).with)).toEqual(['image', 'name', 'retention-days'])
 })
