@@ -3620,7 +3620,7 @@ var noKvm = (reason) => new ActionError(
 );
 async function makeKvmUsable(host, undo) {
   const device = "/dev/kvm";
-  const open = () => {
+  const open2 = () => {
     try {
       closeSync2(openSync2(device, "r+"));
       return null;
@@ -3628,7 +3628,7 @@ async function makeKvmUsable(host, undo) {
       return error2.code ?? "unknown error";
     }
   };
-  const code = open();
+  const code = open2();
   if (code === null) return null;
   if (code === "ENOENT") return `${device} is absent`;
   if (code !== "EACCES") return `${device} cannot be opened: ${code}`;
@@ -3638,7 +3638,7 @@ async function makeKvmUsable(host, undo) {
   const mode = present.stdout.trim() || "660";
   if (!/[67]$/.test(mode)) undo.register({ kind: "mode", path: device, mode });
   await host.runAsRoot(["chmod", "o+rw", device], { allowFailure: true });
-  const after = open();
+  const after = open2();
   return after === null ? null : `${device} cannot be opened: ${after}`;
 }
 
@@ -5236,7 +5236,6 @@ var moduleOf = (path) => (path.split("/").pop() ?? "").replace(/\.ko(\.\w+)?$/, 
 import { createHash } from "node:crypto";
 import {
   closeSync as closeSync5,
-  createReadStream,
   createWriteStream as createWriteStream2,
   fsyncSync,
   openSync as openSync5,
@@ -5245,6 +5244,7 @@ import {
   statSync as statSync2,
   writeFileSync as writeFileSync3
 } from "node:fs";
+import { open } from "node:fs/promises";
 import { join as join6 } from "node:path";
 import { pipeline as pipeline2 } from "node:stream/promises";
 var ImageTooLarge = class extends ActionError {
@@ -5371,9 +5371,18 @@ async function compress(host, compression, from, to) {
 }
 async function hashFile(path, signal) {
   const hash = createHash("sha256");
-  for await (const chunk2 of createReadStream(path, { highWaterMark: 1 << 20, signal }))
-    hash.update(chunk2);
-  return hash.digest("hex");
+  const buffer = Buffer.allocUnsafe(MIB);
+  const file = await open(path);
+  try {
+    for (; ; ) {
+      signal.throwIfAborted();
+      const { bytesRead } = await file.read(buffer);
+      if (bytesRead === 0) return hash.digest("hex");
+      hash.update(buffer.subarray(0, bytesRead));
+    }
+  } finally {
+    await file.close();
+  }
 }
 function settle(from, to) {
   const file = openSync5(from, "r+");
@@ -8853,7 +8862,7 @@ async function publishEvidence({ uploadArtifact, retentionDays }, evidence, canc
   for (const [output, path] of Object.entries(evidence)) setOutput(output, path);
   if (!uploadArtifact) return;
   try {
-    const { uploadFiles } = await import("./publish-2T25TTJV.mjs");
+    const { uploadFiles } = await import("./publish-MIR6LXVG.mjs");
     await uploadFiles(artifactsOf(evidence), retentionDays, /* @__PURE__ */ new Map(), cancelled);
   } catch (error2) {
     warning(inert(messageOf(error2)), { title: "Console log not uploaded" });
@@ -8921,7 +8930,7 @@ async function publish(run, made) {
     settle(draft, path);
   }
   async function upload(paths) {
-    const { uploadFiles } = await import("./publish-2T25TTJV.mjs");
+    const { uploadFiles } = await import("./publish-MIR6LXVG.mjs");
     return uploadFiles(
       paths,
       inputs.retentionDays,

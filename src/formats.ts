@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import {
   closeSync,
-  createReadStream,
   createWriteStream,
   fsyncSync,
   openSync,
@@ -10,6 +9,7 @@ import {
   statSync,
   writeFileSync
 } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import * as core from '@actions/core'
@@ -17,7 +17,7 @@ import type { TestCase } from './boot-check/junit.ts'
 import { ActionError, messageOf } from './errors.ts'
 import type { Host } from './host.ts'
 import { extensionOf, type Format } from './inputs.ts'
-import { formatBytes, formatSeconds, inert } from './text.ts'
+import { formatBytes, formatSeconds, inert, MIB } from './text.ts'
 
 /** A file made, still in the work folder. */
 export type MadeFile = Readonly<{
@@ -219,11 +219,21 @@ async function compress(
   return hash.digest('hex')
 }
 
+/** Into one buffer: those of a stream are garbage that V8, seeing only their small handles, leaves lying for long. */
 async function hashFile(path: string, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256')
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, signal }))
-    hash.update(chunk as Buffer)
-  return hash.digest('hex')
+  const buffer = Buffer.allocUnsafe(MIB)
+  const file = await open(path)
+  try {
+    for (;;) {
+      signal.throwIfAborted()
+      const { bytesRead } = await file.read(buffer)
+      if (bytesRead === 0) return hash.digest('hex')
+      hash.update(buffer.subarray(0, bytesRead))
+    }
+  } finally {
+    await file.close()
+  }
 }
 
 /** Moves a finished file to its final name: on disk as a whole first, so that no half-written file ever has that name. */

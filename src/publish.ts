@@ -104,7 +104,7 @@ function artifactUrl(id: number): string {
 
 /** Bytes of buffers above which garbage is collected, and how often to look, in milliseconds. */
 const BUFFERS_LIMIT = 32 * MIB
-const LOOK = 20
+const LOOK = 5
 
 /**
  * Keeps memory small while a file streams through. The toolkit reads it in chunks of 8 MiB, which V8, seeing only their small
