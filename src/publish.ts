@@ -50,11 +50,12 @@ export async function uploadFiles(
     const { size } = statSync(path)
     let uploaded: Awaited<ReturnType<typeof client.uploadArtifact>>
     try {
-      const upload = client.uploadArtifact(name, [path], dirname(path), {
-        skipArchive: true,
-        ...(retentionDays !== null && { retentionDays })
-      })
-      uploaded = await withSmallMemory(within(limitFor(size), cancelled, upload))
+      const upload = () =>
+        client.uploadArtifact(name, [path], dirname(path), {
+          skipArchive: true,
+          ...(retentionDays !== null && { retentionDays })
+        })
+      uploaded = await withSmallMemory(() => within(limitFor(size), cancelled, upload()))
     } catch (error) {
       cancelled.throwIfAborted()
       // Errors of the storage may have a status alone.
@@ -104,20 +105,22 @@ function artifactUrl(id: number): string {
 
 /** Bytes of buffers above which garbage is collected, and how often to look, in milliseconds. */
 const BUFFERS_LIMIT = 32 * MIB
-const LOOK = 5
+const LOOK = 10
 
 /**
  * Keeps memory small while a file streams through. The toolkit reads it in chunks of 8 MiB, which V8, seeing only their small
  * handles, leaves uncollected until they are hundreds of megabytes.
  */
-async function withSmallMemory<T>(work: Promise<T>): Promise<T> {
+async function withSmallMemory<T>(work: () => Promise<T>): Promise<T> {
+  // Five by default, each with chunks of its own in hand.
+  process.env.ACTIONS_ARTIFACT_UPLOAD_CONCURRENCY ??= '3'
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   const timer = setInterval(() => {
     if (process.memoryUsage().arrayBuffers > BUFFERS_LIMIT) collect()
   }, LOOK)
   try {
-    return await work
+    return await work()
   } finally {
     clearInterval(timer)
   }
