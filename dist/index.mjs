@@ -20,7 +20,7 @@ import {
   saysNoSpace,
   stripTerminal,
   within
-} from "./chunk-N2Z4C5XP.mjs";
+} from "./chunk-2MZQ3STY.mjs";
 import {
   ExitCode,
   __toESM,
@@ -8862,7 +8862,7 @@ async function publishEvidence({ uploadArtifact, retentionDays }, evidence, canc
   for (const [output, path] of Object.entries(evidence)) setOutput(output, path);
   if (!uploadArtifact) return;
   try {
-    const { uploadFiles } = await import("./publish-F5LDMFRR.mjs");
+    const { uploadFiles } = await import("./publish-5T5S5QAG.mjs");
     await uploadFiles(artifactsOf(evidence), retentionDays, /* @__PURE__ */ new Map(), cancelled);
   } catch (error2) {
     warning(inert(messageOf(error2)), { title: "Console log not uploaded" });
@@ -8930,7 +8930,7 @@ async function publish(run, made) {
     settle(draft, path);
   }
   async function upload(paths) {
-    const { uploadFiles } = await import("./publish-F5LDMFRR.mjs");
+    const { uploadFiles } = await import("./publish-5T5S5QAG.mjs");
     return uploadFiles(
       paths,
       inputs.retentionDays,

@@ -24,6 +24,9 @@ export async function within<T>(limitMs: number, cancelled: AbortSignal, work: P
 }
 
 const CALL = new Script('work()')
+/** One for all calls: a context of V8 is large, and takes longer to make than most calls take. */
+let room: { work?: () => unknown } | undefined
+
 /** By which the error of {@link interruptible} is known. */
 export const INTERRUPTED = 'ERR_SCRIPT_EXECUTION_TIMEOUT'
 
@@ -33,5 +36,8 @@ export const INTERRUPTED = 'ERR_SCRIPT_EXECUTION_TIMEOUT'
  * @param limitMs milliseconds
  * @throws Error with the code {@link INTERRUPTED} when time is over, and whatever the work throws
  */
-export const interruptible = <T>(limitMs: number, work: () => T): T =>
-  CALL.runInContext(createContext({ work }), { timeout: limitMs }) as T
+export function interruptible<T>(limitMs: number, work: () => T): T {
+  room ??= createContext({})
+  room.work = work
+  return CALL.runInContext(room, { timeout: limitMs }) as T
+}
